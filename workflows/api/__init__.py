@@ -1,0 +1,1 @@
+"""The REST API. Permission, paging and shapes; no decisions about events."""

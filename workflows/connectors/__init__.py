@@ -1,0 +1,1 @@
+"""One outside system a file: performs effects. Nothing here decides about events."""

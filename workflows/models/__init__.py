@@ -1,0 +1,1 @@
+"""The Django models: tables and constraints, no queries."""

@@ -1,0 +1,1 @@
+"""Node types that put events out into the world, described as effects."""

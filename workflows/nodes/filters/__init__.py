@@ -1,0 +1,1 @@
+"""Node types that decide about events and shape them."""

@@ -1,0 +1,1 @@
+"""Every query: the log, cursors, state, traces, retention. Takes and returns engine values."""

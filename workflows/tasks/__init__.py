@@ -1,0 +1,1 @@
+"""The Celery tasks: drain, act, tick, sweep; they build the engine's real context."""

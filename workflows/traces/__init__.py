@@ -1,0 +1,1 @@
+"""What a run leaves behind, and the hints that tell the live room about it."""

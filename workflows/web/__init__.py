@@ -1,0 +1,1 @@
+"""The pages: htmx views, forms and the inspector."""
