@@ -1,1 +1,40 @@
-"""The Django models: tables and constraints, no queries."""
+"""The Django models: tables and constraints, no queries.
+
+In the tables that every event touches, moments are Unix seconds (float, the database's clock) and
+payloads are UTF-8 JSON bytes: both databases read and write these without conversion.
+"""
+
+from workflows.models.flow import Cursor, Draft, Flow, FlowClock, FlowVersion, Hook, Subscription
+from workflows.models.log import Channel, Event, Head, Seen
+from workflows.models.people import ApiToken, Connection, Membership, Workspace
+from workflows.models.run import Answer, Counter, Minute, NodeState, Segment, Trace
+from workflows.models.work import DeadLetter, Effect, Held, Rejected, Timer
+
+__all__ = [
+    "Answer",
+    "ApiToken",
+    "Channel",
+    "Connection",
+    "Counter",
+    "Cursor",
+    "DeadLetter",
+    "Draft",
+    "Effect",
+    "Event",
+    "Flow",
+    "FlowClock",
+    "FlowVersion",
+    "Head",
+    "Held",
+    "Hook",
+    "Membership",
+    "Minute",
+    "NodeState",
+    "Rejected",
+    "Seen",
+    "Segment",
+    "Subscription",
+    "Timer",
+    "Trace",
+    "Workspace",
+]

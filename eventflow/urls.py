@@ -1,0 +1,3 @@
+"""The URL map."""
+
+urlpatterns: list[object] = []

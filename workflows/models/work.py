@@ -1,0 +1,110 @@
+"""Work that waits: effects, held arrivals, timers; and work that nobody could do."""
+
+from django.db import models
+
+from workflows.models.flow import Flow, FlowVersion, Subscription
+from workflows.models.hot import hot_key
+
+
+class Effect(models.Model):
+    """One thing that a flow asked of the world: ledger, retry queue and lane in one.
+
+    `due_at` is when it may be taken: the retry's due time, or the end of the lease of the process
+    that is performing it. A crash therefore makes it due again by itself.
+    """
+
+    pk = models.CompositePrimaryKey("flow", "number")
+    flow = hot_key(Flow)
+    number = models.BigIntegerField()
+    version = hot_key(FlowVersion)
+    node = models.CharField(max_length=60)
+    subscription_id = models.BigIntegerField()
+    partition = models.PositiveSmallIntegerField()
+    offset = models.BigIntegerField()
+    run = models.PositiveIntegerField(default=0)
+    path = models.BigIntegerField()
+    key = models.CharField(max_length=32)  # idempotency key
+    request = models.BinaryField()
+    event = models.BinaryField(null=True)  # as it reached the node; null: as it lies in the log
+    timeout_seconds = models.FloatField()
+    attempt = models.PositiveIntegerField(default=0)  # calls begun
+    failure = models.BinaryField(null=True)  # what the last attempt answered
+    owner = models.CharField(max_length=80, default="")
+    due_at = models.FloatField()
+
+    class Meta:
+        indexes = (models.Index(fields=["due_at"], name="effect_due"),)
+
+
+class Held(models.Model):
+    """An arrival that waits for a moment. `due_at` works as in `Effect`."""
+
+    pk = models.CompositePrimaryKey("flow", "number")
+    flow = hot_key(Flow)
+    number = models.BigIntegerField()
+    version = hot_key(FlowVersion)
+    node = models.CharField(max_length=60)
+    subscription_id = models.BigIntegerField()
+    partition = models.PositiveSmallIntegerField()
+    offset = models.BigIntegerField()
+    run = models.PositiveIntegerField(default=0)
+    path = models.BigIntegerField()
+    event = models.BinaryField(null=True)
+    reason = models.CharField(max_length=200)
+    since = models.FloatField()
+    until = models.FloatField()
+    owner = models.CharField(max_length=80, default="")
+    due_at = models.FloatField()
+
+    class Meta:
+        indexes = (models.Index(fields=["due_at"], name="held_due"),)
+
+
+class Timer(models.Model):
+    """When a producer node makes events by itself: schedules and simulators."""
+
+    subscription = models.OneToOneField(Subscription, on_delete=models.CASCADE, primary_key=True)
+    due_at = models.FloatField()  # the next moment
+    error = models.CharField(max_length=300, default="")
+
+    class Meta:
+        indexes = (models.Index(fields=["due_at"], name="timer_due"),)
+
+
+class DeadLetter(models.Model):
+    """An arrival that ended in a failure nobody took, with all that is needed to run it again."""
+
+    class State(models.TextChoices):
+        OPEN = "open", "Open"
+        REDRIVEN = "redriven", "Redriven"
+        DISCARDED = "discarded", "Discarded"
+
+    flow = models.ForeignKey(Flow, on_delete=models.CASCADE)
+    version = models.ForeignKey(FlowVersion, on_delete=models.CASCADE)
+    node = models.CharField(max_length=60)
+    subscription_id = models.BigIntegerField()
+    partition = models.PositiveSmallIntegerField()
+    offset = models.BigIntegerField()
+    run = models.PositiveIntegerField(default=0)
+    path = models.BigIntegerField()
+    event = models.BinaryField()
+    event_id = models.CharField(max_length=255)
+    failure = models.JSONField()
+    fingerprint = models.CharField(max_length=16)
+    attempts = models.PositiveIntegerField(default=1)
+    dead_at = models.FloatField()
+    state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
+
+    class Meta:
+        indexes = (models.Index(fields=["flow", "state", "id"], name="dead_by_flow"),)
+
+
+class Rejected(models.Model):
+    """A request that a webhook address refused, kept so that somebody can find out why."""
+
+    flow = models.ForeignKey(Flow, on_delete=models.CASCADE)
+    node = models.CharField(max_length=60)
+    reason = models.CharField(max_length=300)
+    headers = models.JSONField()
+    body = models.BinaryField()  # the first 4 KiB
+    rejected_at = models.FloatField()

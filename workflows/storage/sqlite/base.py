@@ -1,0 +1,94 @@
+"""The backend itself: `BEGIN IMMEDIATE` waits for its turn, commit and rollback give it back."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from django.db.backends.sqlite3 import base
+
+from workflows.storage.sqlite.lock import WriteLock, write_lock
+
+_READS = ("SELECT", "PRAGMA", "EXPLAIN", "SAVEPOINT", "RELEASE", "ROLLBACK", "BEGIN", "COMMIT")
+
+
+def _writes(query: str) -> bool:
+    return not query.lstrip().upper().startswith(_READS)
+
+
+class CursorWrapper(base.SQLiteCursorWrapper):
+    """Gives single statements outside a transaction a turn of their own."""
+
+    database: "DatabaseWrapper"
+
+    def execute(self, query: str, params: Any = None) -> Any:
+        if self.database.turn_needed(query):
+            with self.database.one_turn():
+                return super().execute(query, params)
+        return super().execute(query, params)
+
+    def executemany(
+        self, query: str, param_list: Iterable[Sequence[Any] | Mapping[str, Any]]
+    ) -> Any:
+        if self.database.turn_needed(query):
+            with self.database.one_turn():
+                return super().executemany(query, param_list)
+        return super().executemany(query, param_list)
+
+
+class _Turn:
+    def __init__(self, lock: WriteLock) -> None:
+        self._lock = lock
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    _has_turn = False
+
+    def turn_needed(self, query: str) -> bool:
+        return not self._has_turn and not self.in_atomic_block and _writes(query)
+
+    def one_turn(self) -> _Turn:
+        return _Turn(self._lock())
+
+    def create_cursor(self, name: str | None = None) -> Any:
+        cursor = self.connection.cursor(factory=CursorWrapper)
+        cursor.database = self
+        return cursor
+
+    def _lock(self) -> WriteLock:
+        return write_lock(str(self.settings_dict["NAME"]))
+
+    def _start_transaction_under_autocommit(self) -> None:
+        lock = self._lock()
+        lock.acquire()
+        try:
+            super()._start_transaction_under_autocommit()
+        except BaseException:
+            lock.release()
+            raise
+        self._has_turn = True
+
+    def _give_back(self) -> None:
+        if self._has_turn:
+            self._has_turn = False
+            self._lock().release()
+
+    def _commit(self) -> None:
+        super()._commit()  # when it raises, Django rolls back next, which gives the turn back
+        self._give_back()
+
+    def _rollback(self) -> None:
+        try:
+            super()._rollback()
+        finally:
+            self._give_back()
+
+    def _close(self) -> None:
+        try:
+            super()._close()
+        finally:
+            self._give_back()
