@@ -85,6 +85,8 @@ def _database() -> dict[str, object]:
     config: dict[str, object] = dict(dj_database_url.parse(url, conn_max_age=None))
     if "sqlite" in str(config["ENGINE"]):
         config["ENGINE"] = "workflows.storage.sqlite"
+        # Tests use a file too: worker processes share it, and the write lock needs a path.
+        config["TEST"] = {"NAME": str(EVENTFLOW_HOME / "test.sqlite3")}
         config["OPTIONS"] = {
             "timeout": 20,
             "transaction_mode": "IMMEDIATE",

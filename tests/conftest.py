@@ -1,0 +1,86 @@
+"""What does every test stand on? Folders and servers of its own, never the developer's.
+
+The environment is fixed here, before Django reads it: each pytest process has its own home and
+its own Valkey (started by the first test that needs it). `DATABASE_URL` is the caller's choice:
+unset means SQLite in a file, since worker processes share it.
+"""
+
+import atexit
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+HOME = Path(tempfile.mkdtemp(prefix="eventflow-test-"))
+atexit.register(shutil.rmtree, HOME, ignore_errors=True)
+for name in [name for name in os.environ if name.startswith("EVENTFLOW_")]:
+    del os.environ[name]
+os.environ["DJANGO_SETTINGS_MODULE"] = "eventflow.settings"
+os.environ["EVENTFLOW_HOME"] = str(HOME)
+os.environ["REDIS_URL"] = f"unix://{HOME}/valkey.sock?db=0"
+os.environ["EVENTFLOW_HTTP_ALLOW"] = "127.0.0.0/8"
+os.environ.pop("CELERY_BROKER_URL", None)
+
+import django  # noqa: E402
+
+django.setup()
+
+from django.db import connections  # noqa: E402
+
+from tests import servers  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def valkey() -> Iterator[str]:
+    """The URL of this process's own Valkey, which is also `settings.REDIS_URL`."""
+    with servers.running_valkey(HOME) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a PostgreSQL of this process's own, whatever the suite itself runs on."""
+    with contextlib.ExitStack() as running:
+        try:
+            url = running.enter_context(servers.running_postgres())
+        except servers.ServerMissing as error:
+            if os.environ.get("CI") == "true":
+                pytest.fail(str(error))
+            pytest.skip(str(error))
+        yield url
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A loopback port that nothing listens on."""
+    return servers.free_port()
+
+
+def database_url() -> str:
+    """The URL of the test database itself, for a process that is not this one."""
+    config = connections["default"].settings_dict
+    if connections["default"].vendor == "sqlite":
+        return f"sqlite:///{config['NAME']}"
+    return f"postgres://{config['USER']}@{config['HOST']}:{config['PORT']}/{config['NAME']}"
+
+
+@pytest.fixture
+def stack_environment(transactional_db: None, valkey: str) -> dict[str, str]:
+    """What a process needs in its environment to share this test's database and Valkey."""
+    return {**os.environ, "DATABASE_URL": database_url(), "REDIS_URL": valkey}
+
+
+@pytest.fixture
+def stack(stack_environment: dict[str, str], tmp_path: Path) -> Iterator[servers.Stack]:
+    """Web, workers and timers on this test's database; nothing runs until `stack.start()`."""
+    with redis.Redis.from_url(stack_environment["REDIS_URL"]) as client:
+        client.flushall()
+    place = servers.StackPlace(tmp_path, {**stack_environment, "PYTHONPATH": str(servers.ROOT)})
+    running = servers.Stack(place)
+    yield running
+    running.close()
