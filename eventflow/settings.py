@@ -10,7 +10,13 @@ from eventflow.home import home_folder, secret_key, socket_path
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 EVENTFLOW_HOME = home_folder(BASE_DIR)
-SECRET_KEY = secret_key(EVENTFLOW_HOME)
+try:
+    SECRET_KEY = secret_key(EVENTFLOW_HOME)
+except OSError as error:
+    raise SystemExit(
+        f"eventflow cannot use {EVENTFLOW_HOME} ({error.strerror}): "
+        "make it writable, or choose another folder with EVENTFLOW_HOME=…"
+    ) from None
 DEBUG = False
 PORT = int(os.environ.get("PORT", "8000"))
 EVENTFLOW_DEMO = os.environ.get("EVENTFLOW_DEMO", "1") != "0"

@@ -33,6 +33,7 @@ django.setup()
 from django.db import connections  # noqa: E402
 
 from tests import servers  # noqa: E402
+from workflows.management import children  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -72,7 +73,7 @@ def database_url() -> str:
 @pytest.fixture
 def stack_environment(transactional_db: None, valkey: str) -> dict[str, str]:
     """What a process needs in its environment to share this test's database and Valkey."""
-    return {**os.environ, "DATABASE_URL": database_url(), "REDIS_URL": valkey}
+    return dict(children.environment(HOME, valkey, DATABASE_URL=database_url()))
 
 
 @pytest.fixture
@@ -80,7 +81,6 @@ def stack(stack_environment: dict[str, str], tmp_path: Path) -> Iterator[servers
     """Web, workers and timers on this test's database; nothing runs until `stack.start()`."""
     with redis.Redis.from_url(stack_environment["REDIS_URL"]) as client:
         client.flushall()
-    place = servers.StackPlace(tmp_path, {**stack_environment, "PYTHONPATH": str(servers.ROOT)})
-    running = servers.Stack(place)
+    running = servers.Stack(tmp_path, stack_environment)
     yield running
     running.close()

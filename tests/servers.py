@@ -11,7 +11,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from workflows.management import children, valkey
@@ -103,19 +102,13 @@ def _quietly(command: list[str]) -> None:
         raise RuntimeError(f"{command[0]} failed: {done.stdout}")
 
 
-@dataclass(frozen=True)
-class StackPlace:
-    """Where a stack runs: its folder, and the environment that names its database and Redis."""
-
-    folder: Path
-    environment: Mapping[str, str]
-
-
 class Stack:
     """Web, workers and timers as real processes, with the command lines of the product."""
 
-    def __init__(self, place: StackPlace) -> None:
-        self._place = place
+    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+        """Logs and the timers' file go to `folder`; `environment` names database and Redis."""
+        self._folder = folder
+        self._environment = environment
         self._watchdog = Watchdog()
         self._children: list[Child] = []
         self._lines: list[str] = []
@@ -124,21 +117,21 @@ class Stack:
 
     def start(self, workers: int = 1, *, web: bool = True, timers: bool = True) -> None:
         """Start the processes and wait until the web process answers; may be called again."""
-        (self._place.folder / "beat").mkdir(exist_ok=True)
+        (self._folder / "beat").mkdir(exist_ok=True)
         known = len(self.named("worker"))
         chosen = [children.worker(known + number + 1) for number in range(workers)]
         if web and not self.named("web"):
             chosen.append(children.web("127.0.0.1", self.port))
         if timers and not self.named("timers"):
-            chosen.append(children.timers(self._place.folder))
+            chosen.append(children.timers(self._folder))
         for command in chosen:
             self._start_child(command)
         if web:
             self.wait_for_web()
 
     def _start_child(self, command: children.Command) -> None:
-        environment = {**self._place.environment, "PORT": str(self.port)}
-        child = Child(command, environment, self._watchdog, self._place.folder, self._lines.append)
+        environment = {**self._environment, "PORT": str(self.port)}
+        child = Child(command, environment, self._watchdog, self._folder, self._lines.append)
         child.start()
         self._children.append(child)
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[2]  # where the package `eventflow` is found
+
 
 @dataclass(frozen=True)
 class Command:
@@ -60,6 +62,11 @@ def environment(home: Path, redis_url: str, **more: str) -> Mapping[str, str]:
         "DJANGO_SETTINGS_MODULE": "eventflow.settings",
         "EVENTFLOW_HOME": str(home),
         "REDIS_URL": redis_url,
+        "PYTHONPATH": os.pathsep.join([str(ROOT), *_paths(os.environ.get("PYTHONPATH"))]),
         "PYTHONUNBUFFERED": "1",
     }
     return {**os.environ, **fixed, **more}
+
+
+def _paths(value: str | None) -> list[str]:
+    return [path for path in (value or "").split(os.pathsep) if path and path != str(ROOT)]
