@@ -1,1 +1,1 @@
-"""Plain Python that decides what happens to events: graphs, plans, runs, expressions. No I/O, no framework."""
+"""Plain Python that decides what happens to events: graphs, plans, runs. No I/O, no framework."""

@@ -10,7 +10,8 @@ import msgspec
 JSON = Any  # None, bool, int, float, str, list or dict of the same: what orjson.loads gives
 
 _OPTIONAL = ("subject", "datacontenttype", "dataschema", "partitionkey", "traceparent")
-_KNOWN = frozenset(("specversion", "id", "source", "type", "time", "data", "data_base64", *_OPTIONAL))
+_REQUIRED = ("specversion", "id", "source", "type", "time")
+_KNOWN = frozenset((*_REQUIRED, *_OPTIONAL, "data", "data_base64"))
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict
 
 from workflows.engine.effects import Effect, Reply
 from workflows.engine.event import JSON, Event
+from workflows.engine.expression import Activation
+from workflows.engine.retry import RetryPolicy
 
 
 class Port(NamedTuple):
@@ -91,9 +93,16 @@ class Context(Protocol):
 
     node_id: str
     now: float  # the event's accept time, or the timer's due time (Unix seconds)
-    state: State
 
-    def variables(self, event: Event) -> Any:
+    @property
+    def state(self) -> State:
+        """The node's memory."""
+
+    @property
+    def key(self) -> str:
+        """32 hex digits that name this arrival, the same whenever it is handled again."""
+
+    def variables(self, event: Event) -> Activation:
         """The event bound for expressions; made once per event and shared by all its nodes."""
 
     def random(self, event: Event) -> float:
@@ -126,6 +135,7 @@ class Node:
     outputs: ClassVar[tuple[Port, ...]] = ()
     has_input: ClassVar[bool] = True
     holds: ClassVar[bool] = False  # may yield Hold: a cycle through it is allowed
+    can_fail: ClassVar[bool] = True  # has the port `error` besides its own
     examples: ClassVar[tuple[Example, ...]] = ()
 
     Config: ClassVar[type[NodeConfig]] = NodeConfig
@@ -141,12 +151,17 @@ class Node:
         """One line, in the node's own terms, for its card: `amount > 100`."""
         return ""
 
-    def check(self, env: Any) -> list[tuple[str, str]]:
+    def check(self) -> list[tuple[str, str]]:
         """Problems beyond the schema as (config field, what is wrong and how to mend it)."""
         return []
 
-    def state_keys(self, event: Event) -> tuple[str, ...]:
-        """Every key of `ctx.state` that `handle` may touch for this event."""
+    def retry_policy(self) -> RetryPolicy:
+        """How often a failed effect of this node is made again."""
+        return RetryPolicy()
+
+    def state_keys(self, event: Event, ctx: Context) -> tuple[str, ...]:
+        """Every key of `ctx.state` that may be touched for this event; `ctx.state` is still empty.
+        May raise as `handle` may; the event then has no keys."""
         return ()
 
     def handle(self, event: Event, ctx: Context) -> Iterator[Result]:
@@ -172,6 +187,7 @@ class Producer(Node):
 
     role = "producer"
     has_input = False
+    can_fail = False
     outputs = (Port("out", "Every event."),)
     inbox: ClassVar[bool] = True  # reads a private channel of its own; False: a shared one
 

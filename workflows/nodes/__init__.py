@@ -1,1 +1,1 @@
-"""The node types, one file each, found by file name. Only decisions; whatever touches the world is an effect."""
+"""The node types, one file each, found by file name. They decide; they touch nothing outside."""

@@ -1,0 +1,144 @@
+"""How is a CEL expression checked, compiled and evaluated?
+
+The only module that knows `cel-expr-python`. What people should know: a whole number divided by a
+whole number stays whole (`7 / 2` is 3; write `double(x) / 2` for 3.5); whole and decimal numbers
+mix freely otherwise; a missing key is an error, which `has(event.data.key)` prevents; a list can be
+searched for up to 9,999 items.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, Literal
+
+from cel_expr_python import cel
+from cel_expr_python.ext import ext_bindings, ext_encoders, ext_math, ext_optional, ext_strings
+
+from workflows.engine.event import JSON
+from workflows.engine.expression_says import say_compile_error, say_evaluation_error, type_word
+from workflows.engine.numbers import overloads
+from workflows.engine.plain import NotPlain, to_json
+
+Want = Literal["bool", "any"]
+
+_LONGEST = 10_000
+_TYPES = {
+    "any": cel.Type.DYN,
+    "int": cel.Type.INT,
+    "double": cel.Type.DOUBLE,
+    "time": cel.Type.TIMESTAMP,
+}
+
+
+class ExpressionError(ValueError):
+    """The source is wrong: `says` what and how to mend it, `column` (from 1) where."""
+
+    def __init__(self, says: str, column: int = 1, line: int = 1) -> None:
+        self.says, self.column, self.line = says, column, line
+        place = f"line {line}, column {column}" if line > 1 else f"column {column}"
+        super().__init__(f"{says} ({place})")
+
+
+class EvaluationError(Exception):
+    """The expression could not be worked out for this event; `says` why."""
+
+    def __init__(self, says: str) -> None:
+        super().__init__(says)
+        self.says = says
+
+
+class Activation:
+    """An event bound for expressions. `event` is its CloudEvents object: read, don't change."""
+
+    __slots__ = ("event", "native")
+
+    def __init__(self, native: Any, event: Mapping[str, Any]) -> None:
+        self.native, self.event = native, event
+
+
+class Expression:
+    """A compiled expression; make it with `compile_expression` or `Env.compile`."""
+
+    __slots__ = ("_native", "source")
+
+    def __init__(self, source: str, native: Any) -> None:
+        self.source, self._native = source, native
+
+    def evaluate(self, activation: Activation) -> JSON:
+        """The value as plain JSON. Raises EvaluationError; never gives a silent default."""
+        try:
+            result = self._native.eval(activation.native)
+            value = result.plain_value()
+            if value is True or value is False:
+                return value
+            # An error has a text as its plain value, so only the type tells it from a real text.
+            if isinstance(value, str) and result.type() == cel.Type.ERROR:
+                raise EvaluationError(say_evaluation_error(value, self.source))
+            return to_json(value)
+        except NotPlain as error:
+            raise EvaluationError(f"The result {error}: {self.source}") from None
+        except (TypeError, SystemError):  # an optional or another type without a Python value
+            raise EvaluationError(f"The result has no JSON form: {self.source}") from None
+        except (ValueError, RuntimeError) as error:
+            raise EvaluationError(say_evaluation_error(str(error), self.source)) from None
+
+
+class Env:
+    """The names an expression may use. Types: any, int, double, time."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._names = tuple(variables)
+        self._native = cel.NewEnv(
+            variables={name: _TYPES[kind] for name, kind in variables.items()},
+            extensions=[
+                ext_strings.ExtStrings(),
+                ext_math.ExtMath(),
+                ext_encoders.ExtEncoders(),
+                ext_optional.ExtOptional(),
+                ext_bindings.ExtBindings(),
+                cel.CelExtension("eventflow.numbers", overloads(cel)),
+            ],
+        )
+
+    def compile(self, source: str, *, want: Want = "any") -> Expression:
+        """Check and compile. Raises ExpressionError; with want="bool" also for a source that
+        can't give true or false."""
+        if len(source) > _LONGEST:
+            raise ExpressionError(f"This is longer than {_LONGEST:,} characters.")
+        try:
+            native = self._native.compile(source)
+        except (ValueError, RuntimeError, TypeError) as error:
+            says, line, column = say_compile_error(str(error), self._names)
+            raise ExpressionError(says, column, line) from None
+        kind = native.return_type().name()
+        if want == "bool" and kind not in ("BOOL", "DYN"):
+            raise ExpressionError(
+                f"This gives {type_word(kind)}; a condition must give true or false."
+            )
+        if kind.startswith("optional"):
+            raise ExpressionError("This may have no value: add .orValue(…) to say what then.")
+        return Expression(source, native)
+
+    def bind(self, values: Mapping[str, Any], event: Mapping[str, Any] | None = None) -> Activation:
+        """Values for this environment's names; a `time` is given as Unix seconds under `now`."""
+        native = dict(values)
+        if "now" in native:
+            native["now"] = datetime.fromtimestamp(native["now"], UTC)
+        return Activation(self._native.Activation(native), event or {})
+
+
+@lru_cache(maxsize=1)
+def event_env() -> Env:
+    """The environment of nearly all expressions: `event` and `now`."""
+    return Env({"event": "any", "now": "time"})
+
+
+@lru_cache(maxsize=4096)
+def compile_expression(source: str, *, want: Want = "any") -> Expression:
+    """Compile over `event` and `now`; the same source is compiled once a process."""
+    return event_env().compile(source, want=want)
+
+
+def bind(event: Mapping[str, Any], now: float) -> Activation:
+    """Bind a CloudEvents object and the moment (Unix seconds) that `now` shall stand for."""
+    return event_env().bind({"event": event, "now": now}, event)

@@ -1,0 +1,311 @@
+"""What happens to a batch of events in a plan?
+
+Node by node in the plan's order, the whole batch at each; nothing is done, only said: the Walk that
+comes out is what the caller commits. Every arrival ends in exactly one step.
+"""
+
+import heapq
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from time import perf_counter_ns
+from typing import Any, NamedTuple
+from zlib import crc32
+
+from workflows.engine.context import NodeContext, Surroundings, Views
+from workflows.engine.event import JSON, Event
+from workflows.engine.judge import judge, with_error
+from workflows.engine.node import Context, Emission, Failed, Result
+from workflows.engine.outcome import Begin, Said, listen
+from workflows.engine.plan import Plan, PlannedNode
+from workflows.engine.retry import decide
+from workflows.engine.walk import Arrival, Ask, Dead, Held, Retry, Settlement, Step, Walk
+
+MOST_ARRIVALS = 10_000  # of one root in one run
+_SHOWN_EVENTS = 10  # of the many that one event became
+_LONGEST_MESSAGE = 1_000
+
+
+class _Call(NamedTuple):
+    """One arrival to be handled, and how: `begin` starts the node's code."""
+
+    arrival: Arrival
+    begin: Begin
+    way: bytes  # keeps the ways out of handle, settle and release apart
+    settlement: Settlement | None = None
+
+
+def run(
+    plan: Plan,
+    surroundings: Surroundings,
+    *,
+    arrivals: Sequence[Arrival] = (),
+    settlements: Sequence[Settlement] = (),
+    released: Sequence[tuple[Arrival, float]] = (),
+) -> Walk:
+    """All that these events, replies and due holds lead to. Never raises for what is in them.
+
+    The same input gives the same Walk (`own_us` aside). A released event counts as accepted at the
+    moment it was due, for everything that follows.
+    """
+    runner = _Runner(plan, surroundings)
+    for settlement in settlements:
+        runner.settle(settlement)
+    for arrival, due in released:
+        runner.release(arrival, due)
+    for arrival in arrivals:
+        runner.add(arrival)
+    return runner.finish()
+
+
+class _Runner:
+    def __init__(self, plan: Plan, surroundings: Surroundings) -> None:
+        self._plan, self._surroundings = plan, surroundings
+        self._walk = Walk()
+        self._views = Views()
+        self._names = {"workspace": plan.workspace, "flow": plan.flow}
+        self._contexts: dict[str, NodeContext] = {}
+        self._queues: dict[str, list[_Call]] = {}
+        self._due: list[int] = []  # heap of the places of nodes with a queue
+        self._counts: defaultdict[int, int] = defaultdict(int)
+
+    # --- what comes in
+    def add(self, arrival: Arrival) -> None:
+        """Queue one arrival at its node; a fresh one is counted."""
+        if arrival.fresh:
+            self._walk.arrived.append((arrival.root, arrival.node))
+        self._counts[arrival.root] += 1
+        planned = self._plan.nodes.get(arrival.node)
+        if planned is not None:
+            self._queue(planned, _Call(arrival, planned.node.handle, b""))
+        else:
+            self._lose(arrival, 0)
+
+    def settle(self, settlement: Settlement) -> None:
+        """Queue the reply to an effect at the node that asked."""
+        arrival = settlement.arrival
+        planned = self._plan.nodes.get(arrival.node)
+        if planned is None:
+            self._lose(arrival, settlement.attempt)
+            return
+        node, effect, reply = planned.node, settlement.effect, settlement.reply
+
+        def begin(event: Event, ctx: Context) -> Iterator[Result]:
+            return node.settle(event, effect, reply, ctx)
+
+        self._queue(planned, _Call(arrival, begin, b"~settled", settlement))
+
+    def release(self, arrival: Arrival, due: float) -> None:
+        """Queue a held arrival that is due."""
+        planned = self._plan.nodes.get(arrival.node)
+        if planned is None:
+            self._lose(arrival, 0)
+            return
+        moved = _changed(arrival, event=arrival.event.replace(accepted_at=due))
+        self._queue(planned, _Call(moved, planned.node.release, b"~released"))
+
+    def _queue(self, planned: PlannedNode, call: _Call) -> None:
+        queue = self._queues.get(planned.id)
+        if queue is None:
+            self._queues[planned.id] = [call]
+            heapq.heappush(self._due, planned.index)
+        else:
+            queue.append(call)
+
+    # --- the walk
+    def finish(self) -> Walk:
+        """Walk until nobody has anything left to handle."""
+        while self._due:
+            planned = self._plan.nodes[self._plan.order[heapq.heappop(self._due)]]
+            self._handle_all(planned, self._queues.pop(planned.id))
+        for node_id, ctx in self._contexts.items():
+            for key, change in ctx.state.changes.items():
+                self._walk.state[node_id, key] = change
+        return self._walk
+
+    def _handle_all(self, planned: PlannedNode, calls: list[_Call]) -> None:
+        ctx = self._contexts.get(planned.id)
+        if ctx is None:
+            ctx = self._contexts[planned.id] = NodeContext(self._names, planned.id, self._views)
+        state_keys = self._load_state(planned, calls, ctx)
+        for index, call in enumerate(calls):
+            arrival, settlement = call.arrival, call.settlement
+            ctx.point_at(arrival)
+            if state_keys:
+                ctx.state.begin(state_keys[index], max(ctx.now, self._surroundings.now))
+            started = perf_counter_ns()
+            said = listen(call.begin, arrival.event, ctx, settlement is None)
+            own_us = (perf_counter_ns() - started) // 1_000
+            self._conclude(planned, ctx, call, said, own_us)
+
+    def _load_state(
+        self, planned: PlannedNode, calls: list[_Call], ctx: NodeContext
+    ) -> list[tuple[str, ...]]:
+        """The keys of each call; empty for a node without any. A key that can't be worked out is
+        left to `handle`, which fails on it for its event alone."""
+        keys: list[tuple[str, ...]] = []
+        for call in calls:
+            try:
+                ctx.point_at(call.arrival)
+                keys.append(planned.node.state_keys(call.arrival.event, ctx))
+            except Exception:
+                keys.append(())
+        if not any(keys):
+            return []
+        ctx.state.load(self._surroundings, [key for some in keys for key in some])
+        return keys
+
+    # --- what comes of one call
+    def _conclude(
+        self, planned: PlannedNode, ctx: NodeContext, call: _Call, said: Said, own_us: int
+    ) -> None:
+        failed = said.failed
+        sent, unwired = ([], []) if failed else self._lead_on(planned, call, said.emissions)
+        if failed is None and self._counts[call.arrival.root] + len(sent) > MOST_ARRIVALS:
+            says = f"One event led to more than {MOST_ARRIVALS:,} others in one run."
+            failed = Failed("limit", says)
+        if failed is not None:
+            self._fail(planned, ctx, call, said, failed, own_us)
+            return
+        ctx.state.accept()
+        for arrival in sent:
+            self.add(arrival)
+        self._request(ctx, call.arrival, said)
+        outcome, why = judge(said, planned.node.role == "consumer", bool(sent), unwired)
+        self._step(
+            planned,
+            call,
+            outcome,
+            own_us,
+            ports=tuple([port for port, _ in said.emissions]),
+            why=why,
+            output=self._output(planned, call.arrival.event, said.emissions),
+        )
+
+    def _lead_on(
+        self, planned: PlannedNode, call: _Call, emissions: list[Emission]
+    ) -> tuple[list[Arrival], list[str]]:
+        """The arrivals at the ends of the wires, and the ports without one."""
+        arrival = call.arrival
+        base = crc32(call.way, arrival.path) if call.way else arrival.path
+        sent: list[Arrival] = []
+        unwired: list[str] = []
+        for index, (port, event) in enumerate(emissions):
+            ways = planned.ways.get(port)
+            if ways is None:
+                unwired.append(port)
+                continue
+            for target, wire in ways:
+                path = crc32(wire, base)
+                if index:
+                    path = crc32(b"#%d" % index, path)
+                sent.append(Arrival(arrival.root, target, event, path))
+        return sent, unwired
+
+    def _request(self, ctx: NodeContext, arrival: Arrival, said: Said) -> None:
+        """Note what the node wants done. An arrival that waits was counted when it came."""
+        if said.ask is not None:
+            asking = _changed(arrival, fresh=False)
+            self._walk.asks.append(Ask(asking, said.ask, ctx.effect_key(0)))
+        if said.hold is not None:
+            waiting = _changed(arrival, fresh=False)
+            self._walk.held.append(Held(waiting, said.hold.due, said.hold.reason))
+        for nth, effect in enumerate(said.inside):
+            self._walk.inside.append(Ask(arrival, effect, ctx.effect_key(nth)))
+
+    def _output(
+        self, planned: PlannedNode, came: Event, emissions: list[Emission]
+    ) -> dict[str, Any] | None:
+        is_filter = planned.node.role == "filter"  # shown even where nobody takes it
+        changed = [
+            event
+            for port, event in emissions
+            if event is not came and (is_filter or port in planned.targets)
+        ]
+        if not changed:
+            return None
+        if len(changed) == 1:
+            return dict(self._views.of(changed[0]).event)
+        shown = [dict(self._views.of(event).event) for event in changed[:_SHOWN_EVENTS]]
+        return {"events": shown, "total": len(changed)}
+
+    def _fail(
+        self,
+        planned: PlannedNode,
+        ctx: NodeContext,
+        call: _Call,
+        said: Said,
+        failed: Failed,
+        own_us: int,
+    ) -> None:
+        arrival, settlement = call.arrival, call.settlement
+        failure = {"kind": failed.kind, "message": failed.message[:_LONGEST_MESSAGE]}
+        if failed.detail is not None:
+            failure["detail"] = failed.detail
+        if settlement is not None and failed.retry and self._plan.retries:
+            pause = decide(
+                planned.node.retry_policy(),
+                settlement.attempt,
+                seed=ctx.key,
+                after_seconds=failed.after_seconds,
+            )
+            if pause is not None:
+                due = self._surroundings.now + pause
+                self._walk.retries.append(Retry(settlement, due, failure))
+                self._step(planned, call, "retrying", own_us, error=failure, why=said.because)
+                return
+        sent: list[Arrival] = []
+        if planned.takes_errors:
+            event = with_error(arrival.event, planned.id, failure)
+            sent, _ = self._lead_on(planned, call, [("error", event)])
+        if sent and self._counts[arrival.root] + len(sent) <= MOST_ARRIVALS:
+            for onward in sent:
+                self.add(onward)
+            ports: tuple[str, ...] = ("error",)
+            self._step(planned, call, "passed", own_us, ports, said.because, error=failure)
+            return
+        attempts = settlement.attempt if settlement is not None else 1
+        self._walk.dead.append(Dead(_changed(arrival, fresh=False), failure, attempts))
+        self._step(planned, call, "dead", own_us, error=failure, why=said.because)
+
+    def _lose(self, arrival: Arrival, attempt: int) -> None:
+        """End an arrival at a node that the plan doesn't have."""
+        says = f'The flow has no node "{arrival.node}" in this version.'
+        failure = {"kind": "unknown-node", "message": says}
+        self._walk.dead.append(Dead(_changed(arrival, fresh=False), failure, max(attempt, 1)))
+        self._walk.steps.append(
+            Step(arrival.root, arrival.node, "dead", arrival.path, error=failure, attempt=attempt)
+        )
+
+    def _step(
+        self,
+        planned: PlannedNode,
+        call: _Call,
+        outcome: str,
+        own_us: int,
+        ports: tuple[str, ...] = (),
+        why: JSON = None,
+        output: dict[str, Any] | None = None,
+        error: dict[str, Any] | None = None,
+    ) -> None:
+        arrival, settlement = call.arrival, call.settlement
+        took, attempt = (settlement.reply.took_ms, settlement.attempt) if settlement else (0.0, 0)
+        self._walk.steps.append(
+            Step(
+                arrival.root,
+                planned.id,
+                outcome,
+                arrival.path,
+                ports,
+                why,
+                output,
+                error,
+                own_us,
+                took,
+                attempt,
+            )
+        )
+
+
+def _changed(arrival: Arrival, **changes: Any) -> Arrival:
+    values = {"event": arrival.event, "fresh": arrival.fresh, **changes}
+    return Arrival(arrival.root, arrival.node, values["event"], arrival.path, values["fresh"])
