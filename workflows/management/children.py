@@ -53,7 +53,7 @@ def valkey(argv: tuple[str, ...]) -> Command:
 
 
 def _celery() -> list[str]:
-    return [sys.executable, "-m", "celery", "-A", "eventflow"]
+    return [sys.executable, "-m", "celery", "--quiet", "-A", "eventflow"]
 
 
 def environment(home: Path, redis_url: str, **more: str) -> Mapping[str, str]:
@@ -64,6 +64,8 @@ def environment(home: Path, redis_url: str, **more: str) -> Mapping[str, str]:
         "REDIS_URL": redis_url,
         "PYTHONPATH": os.pathsep.join([str(ROOT), *_paths(os.environ.get("PYTHONPATH"))]),
         "PYTHONUNBUFFERED": "1",
+        # In a container everything runs as root; Celery's page of warning says nothing new.
+        "PYTHONWARNINGS": os.environ.get("PYTHONWARNINGS", "ignore:You're running the worker"),
     }
     return {**os.environ, **fixed, **more}
 

@@ -1,7 +1,5 @@
 """How does a command refuse? In one sentence that says what to do."""
 
-from django.core.management.base import CommandError
 
-
-class Refusal(CommandError):
-    """Printed as it stands; the command ends with exit code 1."""
+class Refusal(Exception):
+    """The command prints it as it stands and ends with exit code 1."""

@@ -9,10 +9,13 @@ import time
 from pathlib import Path
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from workflows.management.refusal import Refusal
 
 OLDEST = (6, 2)
+AT_ONCE = Retry(NoBackoff(), 0)  # the client's own default waits for seconds
 
 
 def find_binary() -> str:
@@ -75,7 +78,7 @@ def prepare(socket: Path, folder: Path) -> None:
 
 def _end_leftover(socket: Path) -> None:
     """The caller owns the home, so whatever answers on its socket has lost its supervisor."""
-    with redis.Redis(unix_socket_path=str(socket), socket_timeout=5) as client:
+    with redis.Redis(unix_socket_path=str(socket), socket_timeout=5, retry=AT_ONCE) as client:
         try:
             client.shutdown(nosave=True)
         except redis.RedisError:
@@ -101,7 +104,9 @@ def set_aside(folder: Path) -> Path:
 def answers(url: str) -> bool:
     """Whether the server at `url` answers a ping; a server that still loads its file doesn't."""
     try:
-        with redis.Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2) as client:
+        with redis.Redis.from_url(
+            url, socket_timeout=2, socket_connect_timeout=2, retry=AT_ONCE
+        ) as client:
             return bool(client.ping())
     except (redis.RedisError, OSError, ValueError):
         return False

@@ -4,7 +4,6 @@ import argparse
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,14 @@ class Command(BaseCommand):
         parser.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)
 
     def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            self._start(options)
+        except Refusal as refusal:
+            sys.exit(str(refusal))
+        except KeyboardInterrupt:  # before everything had started; what had is ended already
+            self._say("Stopped.")
+
+    def _start(self, options: dict[str, Any]) -> None:
         home = options["home"].expanduser().resolve()
         if home != settings.EVENTFLOW_HOME:
             _start_over(home)
@@ -44,7 +51,7 @@ class Command(BaseCommand):
             first_step=options["first_step"],
             parent=os.getppid() if options["with_parent"] else None,
         )
-        with claim_home(home), _quiet_interrupt():
+        with claim_home(home):
             Installation(chosen, self._say).run()
 
     def _say(self, text: str) -> None:
@@ -59,9 +66,3 @@ def _start_over(home: Path) -> None:
     """Settings are read once, from the environment: read them again with the chosen home."""
     os.environ["EVENTFLOW_HOME"] = str(home)
     os.execv(sys.executable, sys.orig_argv)
-
-
-@contextlib.contextmanager
-def _quiet_interrupt() -> Iterator[None]:
-    with contextlib.suppress(KeyboardInterrupt):
-        yield

@@ -1,0 +1,205 @@
+"""Does one command start everything, keep it alive, and leave nothing behind?"""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers import ROOT, free_port, wait_until
+from workflows.management.installation import answers_healthy
+from workflows.management.supervisor import next_pause
+
+pytestmark = pytest.mark.serial
+
+
+class Up:
+    """A real `manage.py up` on a home of its own."""
+
+    def __init__(self, home: Path, port: int, *words: str) -> None:
+        self.home, self.port = home, port
+        self._log = home.with_name(f"{port}.out")
+        kept = {k: v for k, v in os.environ.items() if k not in {"REDIS_URL", "DATABASE_URL"}}
+        with self._log.open("w") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "manage.py", "up", "--no-demo", *words],
+                cwd=ROOT,
+                env={**kept, "EVENTFLOW_HOME": str(home), "PORT": str(port)},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    @property
+    def output(self) -> str:
+        return self._log.read_text()
+
+    def wait_until_ready(self) -> None:
+        def is_ready() -> bool:
+            assert self.process.poll() is None, self.output
+            return f"ready at http://localhost:{self.port}/" in self.output
+
+        wait_until(is_ready, 60, "the address")
+
+    def processes(self) -> dict[int, str]:
+        """Whatever runs on this home, the supervisor left out."""
+        mark = f"EVENTFLOW_HOME={self.home}".encode()
+        found = {}
+        for folder in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                words = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                # Valkey's title overwrites its environment; it names its socket instead.
+                is_ours = mark in (folder / "environ").read_bytes().split(b"\0")
+                if is_ours or f"{self.home}/valkey.sock" in words:
+                    found[int(folder.name)] = words
+        found.pop(self.process.pid, None)
+        return found
+
+    def pid_of(self, words: str) -> int | None:
+        return next((pid for pid, line in self.processes().items() if words in line), None)
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(30)
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[Callable[..., Up]]:
+    started: list[Up] = []
+
+    def start(*words: str, home: str = "home", port: int | None = None) -> Up:
+        started.append(Up(tmp_path / home, port or free_port(), *words))
+        return started[-1]
+
+    yield start
+    for one in started:
+        if one.process.poll() is None:
+            one.end()
+
+
+def test_it_starts_everything_and_a_stop_leaves_nothing(up: Callable[..., Up]) -> None:
+    one = up("--workers", "2")
+    one.wait_until_ready()
+    assert answers_healthy("127.0.0.1", one.port)
+    lines = one.processes().values()
+    for words in ("uvicorn eventflow.asgi", "w1@", "w2@", "beat", "valkey-server"):
+        assert any(words in line for line in lines), words
+    assert one.home.stat().st_mode & 0o777 == 0o700
+    assert one.end() == 0
+    assert one.processes() == {}
+    assert "Stopped." in one.output
+
+
+@pytest.mark.parametrize("words", ["uvicorn", "celery", "beat", "valkey-server", "watchdog.py"])
+def test_a_killed_process_comes_back(up: Callable[..., Up], words: str) -> None:
+    one = up()
+    one.wait_until_ready()
+    before = one.pid_of(words)
+    assert before
+    os.kill(before, signal.SIGKILL)
+    if words == "watchdog.py":  # it is needed, and so revived, when a process starts or ends
+        os.kill(one.pid_of("beat") or 0, signal.SIGKILL)
+    wait_until(lambda: one.pid_of(words) not in {None, before}, 10, "the return")
+    wait_until(lambda: answers_healthy("127.0.0.1", one.port), 10, "an answer")
+    assert one.end() == 0
+    assert one.processes() == {}
+
+
+def test_a_killed_supervisor_leaves_no_process_and_the_next_start_works(
+    up: Callable[..., Up],
+) -> None:
+    one = up()
+    one.wait_until_ready()
+    one.process.kill()
+    one.process.wait()
+    wait_until(lambda: not one.processes(), 3, "the end of all")
+    two = up()
+    two.wait_until_ready()
+    assert two.end(signal.SIGINT) == 0
+
+
+def test_what_a_crash_left_behind_is_recovered(up: Callable[..., Up]) -> None:
+    one = up()
+    one.wait_until_ready()
+    os.kill(one.pid_of("watchdog.py") or 0, signal.SIGKILL)
+    leftover = one.pid_of("valkey-server")
+    others = [one.pid_of(words) for words in ("uvicorn", "w1@", "beat")]
+    one.process.kill()
+    one.process.wait()
+    for pid in others:
+        os.kill(pid or 0, signal.SIGKILL)
+    for file in (one.home / "valkey" / "appendonlydir").glob("*.incr.aof"):
+        file.write_bytes(file.read_bytes()[:-3])  # cut off in the middle of a write
+    two = up()
+    two.wait_until_ready()
+    assert two.pid_of("valkey-server") not in {None, leftover}
+    assert two.end() == 0
+
+
+def test_a_valkey_file_beyond_repair_is_set_aside(up: Callable[..., Up]) -> None:
+    one = up()
+    one.wait_until_ready()
+    assert one.end() == 0
+    for file in (one.home / "valkey" / "appendonlydir").glob("*.aof"):
+        file.write_bytes(b"*rubbish\r\n" * 50)
+    two = up()
+    two.wait_until_ready()
+    assert "valkey.broken-1" in two.output
+    assert two.end() == 0
+
+
+def test_a_second_signal_stops_at_once(up: Callable[..., Up]) -> None:
+    one = up()
+    one.wait_until_ready()
+    os.kill(one.pid_of("w1@") or 0, signal.SIGSTOP)  # would use up its ten seconds
+    one.process.send_signal(signal.SIGINT)
+    wait_until(lambda: "Stopping" in one.output, 5, "the word")
+    one.process.send_signal(signal.SIGINT)
+    assert one.process.wait(4) == 0
+    assert one.processes() == {}
+
+
+def test_a_taken_port_is_one_sentence(up: Callable[..., Up]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        one = up(port=port)
+        assert one.process.wait(30) == 1
+    assert len(one.output.splitlines()) == 1
+    assert f"Port {port}" in one.output and "PORT=" in one.output
+    assert one.processes() == {}
+
+
+def test_a_second_supervisor_on_one_home_is_one_sentence(up: Callable[..., Up]) -> None:
+    one = up()
+    one.wait_until_ready()
+    two = up()
+    assert two.process.wait(30) == 1
+    assert two.output.splitlines() == [
+        f"eventflow already runs on {one.home} (process {one.process.pid}): "
+        "stop it first, or choose another folder with EVENTFLOW_HOME=…"
+    ]
+    assert one.end() == 0
+
+
+def test_the_home_can_be_named_on_the_command_line(up: Callable[..., Up], tmp_path: Path) -> None:
+    one = up("--home", str(tmp_path / "other"))
+    one.wait_until_ready()
+    assert (tmp_path / "other" / "eventflow.sqlite3").exists()
+    assert one.end() == 0
+
+
+@pytest.mark.parametrize(
+    ("pause", "lived", "expected"),
+    [
+        (0.0, 0.1, 0.2),  # the first death
+        (0.2, 0.1, 0.4),  # again, soon
+        (4.0, 0.1, 5.0),  # never longer than this
+        (5.0, 31.0, 0.2),  # it had recovered
+    ],
+)
+def test_the_pause_grows_until_a_child_lives(pause: float, lived: float, expected: float) -> None:
+    assert next_pause(pause, lived) == expected
