@@ -8,4 +8,4 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "eventflow.settings")
 
 app = Celery("eventflow")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(["workflows"])
+app.autodiscover_tasks(["workflows.tasks"], related_name="jobs")

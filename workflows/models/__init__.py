@@ -7,7 +7,7 @@ payloads are UTF-8 JSON bytes: both databases read and write these without conve
 from workflows.models.flow import Cursor, Draft, Flow, FlowClock, FlowVersion, Hook, Subscription
 from workflows.models.log import Channel, Event, Head, Seen
 from workflows.models.people import ApiToken, Connection, Membership, Workspace
-from workflows.models.run import Answer, Counter, Minute, NodeState, Segment, Trace
+from workflows.models.run import Answer, Counter, Memory, Minute, NodeState, Segment, Trace
 from workflows.models.work import DeadLetter, Effect, Held, Rejected, Timer
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "Held",
     "Hook",
     "Membership",
+    "Memory",
     "Minute",
     "NodeState",
     "Rejected",

@@ -110,6 +110,15 @@ class NodeState(models.Model):
         indexes = (models.Index(fields=["expires_at"], name="state_expiry"),)
 
 
+class Memory(models.Model):
+    """How often a node's memory was changed: two walks can't both build on the same one."""
+
+    pk = models.CompositePrimaryKey("flow", "node")
+    flow = hot_key(Flow)
+    node = models.CharField(max_length=60)
+    version = models.BigIntegerField(default=0)
+
+
 class Answer(models.Model):
     """What a flow replied to the caller that sent an event. The first one stands."""
 

@@ -1,0 +1,113 @@
+"""Which channels are there, and how do they get made?"""
+
+import threading
+import time
+from typing import NamedTuple
+
+from django.db import IntegrityError, transaction
+
+from workflows.models import Channel, Head
+from workflows.storage import sql
+
+SEEN_SECONDS = 7 * 86_400.0
+DEFAULT_PARTITIONS = 8
+_CACHE_SECONDS = 2.0
+
+
+class ChannelRow(NamedTuple):
+    """What an append needs to know of a channel."""
+
+    id: int
+    slug: str
+    partitions: int
+    keep_seconds: float  # how long repeats are recognised: never shorter than the retention
+    lag_limit: int
+    private: bool  # a producer's inbox
+
+
+_cache: dict[tuple[int, str], tuple[float, ChannelRow | None]] = {}
+_cache_lock = threading.Lock()
+_CACHE_LIMIT = 10_000
+
+
+_SELECT = (
+    "SELECT id, slug, partitions, retention_days, lag_limit, flow_id FROM workflows_channel WHERE "
+)
+
+
+def _row(rows: list[sql.Row]) -> ChannelRow | None:
+    if not rows:
+        return None
+    channel_id, slug, partitions, days, lag_limit, flow_id = rows[0]
+    keep = max(SEEN_SECONDS, days * 86_400.0)
+    return ChannelRow(channel_id, slug, partitions, keep, lag_limit, flow_id is not None)
+
+
+def by_id(channel_id: int) -> ChannelRow:
+    """The channel of that id. Raises LookupError when it is gone."""
+    found = _row(sql.fetch(f"{_SELECT} id = %s", (channel_id,)))
+    if found is None:
+        raise LookupError(f"channel {channel_id} was deleted")
+    return found
+
+
+def find(workspace_id: int, slug: str) -> ChannelRow | None:
+    """The channel, or None. Answers are at most two seconds old."""
+    now = time.monotonic()
+    cached = _cache.get((workspace_id, slug))
+    if cached is not None and cached[0] > now:
+        return cached[1]
+    found = _row(sql.fetch(f"{_SELECT} workspace_id = %s AND slug = %s", (workspace_id, slug)))
+    with _cache_lock:
+        if len(_cache) >= _CACHE_LIMIT:
+            _cache.clear()
+        _cache[workspace_id, slug] = (now + _CACHE_SECONDS, found)
+    return found
+
+
+def forget() -> None:
+    """Drop what `find` remembers, after a change made by this process."""
+    with _cache_lock:
+        _cache.clear()
+
+
+def create(
+    workspace_id: int,
+    slug: str,
+    *,
+    name: str = "",
+    partitions: int = DEFAULT_PARTITIONS,
+    flow_id: int | None = None,
+    node: str = "",
+) -> int:
+    """Make a channel with its heads, or find the one of that slug; its id."""
+    try:
+        with transaction.atomic():
+            channel, made = Channel.objects.get_or_create(
+                workspace_id=workspace_id,
+                slug=slug,
+                defaults={"name": name, "partitions": partitions, "flow_id": flow_id, "node": node},
+            )
+            if made:
+                Head.objects.bulk_create(
+                    [Head(channel_id=channel.pk, partition=i) for i in range(partitions)]
+                )
+    except IntegrityError:  # somebody made it in this moment
+        channel = Channel.objects.get(workspace_id=workspace_id, slug=slug)
+    forget()
+    return int(channel.pk)
+
+
+def ensure(workspace_id: int, slug: str) -> ChannelRow:
+    """The channel of that slug, made when it is missing."""
+    found = find(workspace_id, slug)
+    if found is None:
+        create(workspace_id, slug, name=slug)
+        found = find(workspace_id, slug)
+    assert found is not None
+    return found
+
+
+def inbox_slug(flow: str, node: str) -> str:
+    """The slug of a producer's private inbox; the dot keeps it apart from people's slugs."""
+    return f"{flow}.{node}"

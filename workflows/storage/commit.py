@@ -1,0 +1,312 @@
+"""What does one commit of a running flow write? Everything, or nothing.
+
+A drain's slice, a batch of settled effects and a batch of released arrivals all end here, as one
+`FlowCommit` for each flow they touch, in one transaction. It is conditional: a cursor whose epoch
+has moved on, or an effect that another process has taken over, makes the whole of it fail with
+`Fenced`; a memory that has changed since it was read, with `Stale`. Then nothing is changed.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from workflows.storage import log, sql
+from workflows.storage.parts import Fenced, FlowCommit, RetryEffect, Stale, Waiting
+
+
+class Committed(NamedTuple):
+    """Where one flow's part landed: its newest change number, and its effects' first number."""
+
+    change: int
+    first_effect: int
+
+
+def commit(parts: Sequence[FlowCommit], owner: str, now: float) -> dict[int, Committed]:
+    """Write all parts in one transaction; by flow, where they landed. Raises `Fenced`, `Stale`."""
+    out: dict[int, Committed] = {}
+    with sql.write():
+        for part in sorted(parts, key=lambda part: part.flow_id):
+            out[part.flow_id] = _commit_flow(part, owner)
+        published = [item for part in parts for item in part.published]
+        if published:  # last: heads are locked from here to the commit
+            log.append_within(published, now)
+    return out
+
+
+def _commit_flow(part: FlowCommit, owner: str) -> Committed:
+    _move_cursors(part)
+    _take_over("workflows_effect", part.flow_id, owner, part.settled, part.retries)
+    _take_over("workflows_held", part.flow_id, owner, part.released, [])
+    wanted = len(part.traces) + len(part.changes) + len(part.effects) + len(part.held)
+    first = _advance_clock(part.flow_id, wanted) + 1
+    number = first
+    _insert_traces(part, number)
+    number += len(part.traces)
+    _insert_segments(part, number)
+    number += len(part.changes)
+    first_effect = number
+    _insert_effects(part, number)
+    number += len(part.effects)
+    _insert_held(part, number)
+    _insert_dead(part)
+    _write_tallies(part)
+    _write_state(part)
+    _write_answers(part)
+    return Committed(first + wanted - 1, first_effect)
+
+
+def _move_cursors(part: FlowCommit) -> None:
+    now = sql.now_sql()
+    for move in part.cursors:
+        if not sql.execute(
+            f"UPDATE workflows_cursor SET position = %s, lease_until = CASE WHEN %s > 0"
+            f" THEN {now} + %s ELSE 0 END"
+            ' WHERE subscription_id = %s AND "partition" = %s AND epoch = %s',
+            (
+                move.position,
+                move.lease_seconds,
+                move.lease_seconds,
+                part.subscription_id,
+                move.partition,
+                move.epoch,
+            ),
+        ):
+            raise Fenced(f"partition {move.partition} is read by somebody else now")
+
+
+def _take_over(
+    table: str, flow_id: int, owner: str, done: list[int], retries: list[RetryEffect]
+) -> None:
+    """Check that the rows are still ours; delete those that are done, reschedule the others."""
+    numbers = [*done, *(retry.number for retry in retries)]
+    if not numbers:
+        return
+    marks = ", ".join(["%s"] * len(numbers))
+    lock = " FOR UPDATE" if sql.is_postgres() else ""
+    ours = {
+        row[0]
+        for row in sql.fetch(
+            f"SELECT number FROM {table} WHERE flow_id = %s AND owner = %s"
+            f" AND number IN ({marks}) ORDER BY number{lock}",
+            (flow_id, owner, *numbers),
+        )
+    }
+    lost = frozenset((flow_id, number) for number in numbers if number not in ours)
+    if lost:
+        raise Fenced(f"{len(lost)} rows were taken over by somebody else", lost)
+    if done:
+        marks = ", ".join(["%s"] * len(done))
+        sql.execute(
+            f"DELETE FROM {table} WHERE flow_id = %s AND number IN ({marks})", (flow_id, *done)
+        )
+    sql.execute_many(
+        f"UPDATE {table} SET due_at = %s, failure = %s, owner = ''"
+        " WHERE flow_id = %s AND number = %s",
+        [(retry.due_at, retry.failure, flow_id, retry.number) for retry in retries],
+    )
+
+
+def _advance_clock(flow_id: int, wanted: int) -> int:
+    """Reserve change numbers; the last one given before."""
+    rows = sql.fetch(
+        "UPDATE workflows_flowclock SET change = change + %s WHERE flow_id = %s RETURNING change",
+        (wanted, flow_id),
+    )
+    if not rows:
+        raise Fenced("the flow was deleted")
+    return int(rows[0][0]) - wanted
+
+
+def _insert_traces(part: FlowCommit, number: int) -> None:
+    sql.insert_many(
+        "workflows_trace",
+        'subscription_id, "partition", "offset", run, flow_id, version, number, state, open,'
+        " delivered, dead, type, key, event_id, accepted_at, taken_at, ended_at, error, steps",
+        [
+            (
+                *trace.ref,
+                part.flow_id,
+                trace.version,
+                number + i,
+                trace.state,
+                trace.open,
+                trace.delivered,
+                trace.dead,
+                trace.type,
+                trace.key,
+                trace.event_id,
+                trace.accepted_at,
+                trace.taken_at,
+                trace.ended_at,
+                trace.error,
+                trace.steps,
+            )
+            for i, trace in enumerate(part.traces)
+        ],
+    )
+
+
+_CHANGE_TRACE = (
+    "UPDATE workflows_trace SET open = open + %s, delivered = delivered + %s, dead = dead + %s,"
+    " state = CASE WHEN open + %s > 0 THEN 'running' WHEN dead + %s > 0 THEN 'failed'"
+    " WHEN delivered + %s > 0 THEN 'ok' ELSE 'filtered' END,"
+    " ended_at = CASE WHEN open + %s > 0 THEN NULL ELSE CAST(%s AS double precision) END,"
+    " error = CASE WHEN %s = '' THEN error ELSE %s END"
+    ' WHERE subscription_id = %s AND "partition" = %s AND "offset" = %s AND run = %s'
+)
+
+
+def _insert_segments(part: FlowCommit, number: int) -> None:
+    sql.insert_many(
+        "workflows_segment",
+        'flow_id, change, subscription_id, "partition", "offset", run, steps',
+        [
+            (part.flow_id, number + i, *change.ref, change.steps)
+            for i, change in enumerate(part.changes)
+        ],
+    )
+    sql.execute_many(
+        _CHANGE_TRACE,
+        [
+            (
+                change.open,
+                change.delivered,
+                change.dead,
+                change.open,
+                change.dead,
+                change.delivered,
+                change.open,
+                change.ended_at,
+                change.error,
+                change.error,
+                *change.ref,
+            )
+            for change in part.changes
+        ],
+    )
+
+
+_WAITING = 'flow_id, number, version_id, node, subscription_id, "partition", "offset", run, path'
+
+
+def _waiting(flow_id: int, number: int, waiting: Waiting) -> tuple[Any, ...]:
+    return (flow_id, number, waiting.version_id, waiting.node, *waiting.ref, waiting.path)
+
+
+def _insert_effects(part: FlowCommit, number: int) -> None:
+    sql.insert_many(
+        "workflows_effect",
+        f"{_WAITING}, event, due_at, owner, key, request, timeout_seconds, attempt",
+        [
+            (
+                *_waiting(part.flow_id, number + i, effect.waiting),
+                effect.waiting.event,
+                effect.waiting.due_at,
+                effect.waiting.owner,
+                effect.key,
+                effect.request,
+                effect.timeout_seconds,
+                effect.attempt,
+            )
+            for i, effect in enumerate(part.effects)
+        ],
+    )
+
+
+def _insert_held(part: FlowCommit, number: int) -> None:
+    sql.insert_many(
+        "workflows_held",
+        f"{_WAITING}, event, due_at, owner, reason, since, until",
+        [
+            (
+                *_waiting(part.flow_id, number + i, held.waiting),
+                held.waiting.event,
+                held.waiting.due_at,
+                held.waiting.owner,
+                held.reason,
+                held.since,
+                held.until,
+            )
+            for i, held in enumerate(part.held)
+        ],
+    )
+
+
+def _insert_dead(part: FlowCommit) -> None:
+    sql.insert_many(
+        "workflows_deadletter",
+        'flow_id, version_id, node, subscription_id, "partition", "offset", run, path, event,'
+        " event_id, failure, fingerprint, attempts, dead_at, state",
+        [
+            (
+                part.flow_id,
+                dead.version_id,
+                dead.node,
+                *dead.ref,
+                dead.path,
+                dead.event,
+                dead.event_id,
+                dead.failure,
+                dead.fingerprint,
+                dead.attempts,
+                dead.dead_at,
+                "open",
+            )
+            for dead in part.dead
+        ],
+    )
+
+
+def _write_tallies(part: FlowCommit) -> None:
+    sql.execute_many(
+        'INSERT INTO workflows_counter (flow_id, node, "partition", name, n)'
+        ' VALUES (%s, %s, %s, %s, %s) ON CONFLICT (flow_id, node, "partition", name)'
+        " DO UPDATE SET n = workflows_counter.n + excluded.n",
+        [(part.flow_id, *where, more) for where, more in sorted(part.counters.items())],
+    )
+    sql.execute_many(
+        "INSERT INTO workflows_minute (flow_id, minute, events, dead) VALUES (%s, %s, %s, %s)"
+        " ON CONFLICT (flow_id, minute) DO UPDATE SET"
+        " events = workflows_minute.events + excluded.events,"
+        " dead = workflows_minute.dead + excluded.dead",
+        [(part.flow_id, minute, *more) for minute, more in sorted(part.minutes.items())],
+    )
+
+
+def _write_state(part: FlowCommit) -> None:
+    for node in sorted({node for node, _ in part.state}):
+        if not sql.execute(
+            "INSERT INTO workflows_memory (flow_id, node, version) VALUES (%s, %s, 1)"
+            " ON CONFLICT (flow_id, node) DO UPDATE SET version = workflows_memory.version + 1"
+            " WHERE workflows_memory.version = %s",
+            (part.flow_id, node, part.state_read.get(node, 0)),
+        ):
+            raise Stale(node)
+    sql.execute_many(
+        "INSERT INTO workflows_nodestate (flow_id, node, key, value, expires_at)"
+        " VALUES (%s, %s, %s, %s, %s) ON CONFLICT (flow_id, node, key)"
+        " DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at",
+        [
+            (part.flow_id, node, key, value, expires_at)
+            for (node, key), (value, expires_at) in sorted(part.state.items())
+            if value is not None
+        ],
+    )
+    sql.execute_many(
+        "DELETE FROM workflows_nodestate WHERE flow_id = %s AND node = %s AND key = %s",
+        [
+            (part.flow_id, node, key)
+            for (node, key), (value, _) in sorted(part.state.items())
+            if value is None
+        ],
+    )
+
+
+def _write_answers(part: FlowCommit) -> None:
+    sql.execute_many(
+        'INSERT INTO workflows_answer (channel_id, "partition", "offset", body, answered_at)'
+        " VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+        [
+            (answer.channel_id, answer.partition, answer.offset, answer.body, answer.answered_at)
+            for answer in part.answers
+        ],
+    )

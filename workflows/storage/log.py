@@ -1,0 +1,218 @@
+"""How does an event enter the log, and how is the log read?
+
+Offsets are dense per (channel, partition), never reused, and become visible in their own order:
+each append advances the partition's head row and commits at once (DESIGN section 5).
+"""
+
+import hashlib
+import zlib
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from workflows.storage import sql
+
+_CHUNK = 400  # values in one IN list
+
+
+class Incoming(msgspec.Struct, frozen=True):
+    """An event on its way into the log. `body` is its CloudEvents JSON."""
+
+    channel_id: int
+    partition: int
+    event_id: str
+    type: str
+    key: str
+    digest: bytes
+    body: bytes
+    keep_seconds: float  # how long a repeat of it is recognised
+
+
+class Position(NamedTuple):
+    """Where an event lies. `duplicate`: it lay there before."""
+
+    channel_id: int
+    partition: int
+    offset: int
+    duplicate: bool
+
+
+class Stored(NamedTuple):
+    """An event as it is read back."""
+
+    partition: int
+    offset: int
+    event_id: str
+    type: str
+    key: str
+    accepted_at: float
+    body: bytes
+
+
+def digest_of(source: str, event_id: str) -> bytes:
+    """16 bytes that stand for (source, id); the length prefix keeps "a","bc" from "ab","c"."""
+    text = f"{len(source)}:{source}{event_id}".encode()
+    return hashlib.blake2b(text, digest_size=16).digest()
+
+
+def partition_of(key: str, partitions: int) -> int:
+    """The same key in the same partition, on every machine and in every release."""
+    return zlib.crc32(key.encode()) % partitions
+
+
+def append(batch: Sequence[Incoming], now: float) -> list[Position]:
+    """Store a batch in one transaction; when this returns, it is on disk.
+
+    The answer has one position for each event, in order. Events that were seen before (or twice
+    in the batch) are not stored again: their position is the original's.
+    """
+    with sql.write():
+        return append_within(batch, now)
+
+
+def append_within(batch: Sequence[Incoming], now: float) -> list[Position]:
+    """`append` as the last part of a transaction that is already open."""
+    first: dict[tuple[int, bytes], Incoming] = {}
+    for item in batch:
+        first.setdefault((item.channel_id, item.digest), item)
+    known = _claim(first, now) if sql.is_postgres() else _known(list(first))
+    fresh = [item for name, item in first.items() if name not in known]
+    placed = _take_offsets(fresh)
+    _insert(fresh, placed, now)
+    out = []
+    for item in batch:
+        name = (item.channel_id, item.digest)
+        if name in known:
+            out.append(Position(item.channel_id, *known[name], True))
+        else:
+            out.append(Position(item.channel_id, *placed[name], first[name] is not item))
+    return out
+
+
+Places = dict[tuple[int, bytes], tuple[int, int]]  # (channel, digest) -> (partition, offset)
+
+
+def _known(names: list[tuple[int, bytes]]) -> Places:
+    """Which of these were seen before, and where they lie."""
+    out: Places = {}
+    by_channel: dict[int, list[bytes]] = {}
+    for channel_id, digest in names:
+        by_channel.setdefault(channel_id, []).append(digest)
+    for channel_id, digests in by_channel.items():
+        for start in range(0, len(digests), _CHUNK):
+            part = digests[start : start + _CHUNK]
+            marks = ", ".join(["%s"] * len(part))
+            for digest, partition, offset in sql.fetch(
+                'SELECT digest, "partition", "offset" FROM workflows_seen'
+                f" WHERE channel_id = %s AND digest IN ({marks})",
+                (channel_id, *part),
+            ):
+                out[channel_id, bytes(digest)] = (partition, offset)
+    return out
+
+
+def _claim(first: dict[tuple[int, bytes], Incoming], now: float) -> Places:
+    """PostgreSQL: reserve the names before any head is locked, in one order for everybody."""
+    names = sorted(first)
+    columns = (
+        [channel_id for channel_id, _ in names],
+        [digest for _, digest in names],
+        [now + first[name].keep_seconds for name in names],
+    )
+    mine = {
+        (channel_id, bytes(digest))
+        for channel_id, digest in sql.fetch(
+            'INSERT INTO workflows_seen (channel_id, digest, "partition", "offset", expires_at)'
+            " SELECT c, d, 0, -1, e FROM unnest(%s::bigint[], %s::bytea[], %s::float8[])"
+            " AS t(c, d, e) ORDER BY c, d"
+            " ON CONFLICT (channel_id, digest) DO NOTHING RETURNING channel_id, digest",
+            columns,
+        )
+    }
+    return _known([name for name in names if name not in mine])
+
+
+def _take_offsets(fresh: list[Incoming]) -> Places:
+    """Advance the heads in (channel, partition) order; who gets which offset."""
+    counts: dict[tuple[int, int], int] = {}
+    for item in fresh:
+        where = (item.channel_id, item.partition)
+        counts[where] = counts.get(where, 0) + 1
+    following: dict[tuple[int, int], int] = {}
+    for (channel_id, partition), n in sorted(counts.items()):
+        rows = sql.fetch(
+            "UPDATE workflows_head SET head = head + %s"
+            ' WHERE channel_id = %s AND "partition" = %s RETURNING head',
+            (n, channel_id, partition),
+        )
+        following[channel_id, partition] = rows[0][0] - n
+    placed: Places = {}
+    for item in fresh:
+        where = (item.channel_id, item.partition)
+        placed[item.channel_id, item.digest] = (item.partition, following[where])
+        following[where] += 1
+    return placed
+
+
+def _insert(fresh: list[Incoming], placed: Places, now: float) -> None:
+    seen: list[Sequence[Any]] = []
+    events: list[Sequence[Any]] = []
+    for item in fresh:
+        partition, offset = placed[item.channel_id, item.digest]
+        seen.append((item.channel_id, item.digest, partition, offset, now + item.keep_seconds))
+        events.append(
+            (
+                item.channel_id,
+                partition,
+                offset,
+                item.event_id,
+                item.type,
+                item.key,
+                now,
+                item.body,
+            )
+        )
+    if sql.is_postgres():
+        _place(seen)
+    else:
+        sql.insert_many(
+            "workflows_seen", 'channel_id, digest, "partition", "offset", expires_at', seen
+        )
+    sql.insert_many(
+        "workflows_event",
+        'channel_id, "partition", "offset", event_id, type, key, accepted_at, body',
+        events,
+    )
+
+
+def _place(seen: list[Sequence[Any]]) -> None:
+    """PostgreSQL: tell the claimed names where their events lie."""
+    if seen:
+        channels, digests, partitions, offsets, _ = zip(*seen, strict=True)
+        sql.execute(
+            'UPDATE workflows_seen s SET "partition" = t.p, "offset" = t.o'
+            " FROM unnest(%s::bigint[], %s::bytea[], %s::int[], %s::bigint[]) AS t(c, d, p, o)"
+            " WHERE s.channel_id = t.c AND s.digest = t.d",
+            (list(channels), list(digests), list(partitions), list(offsets)),
+        )
+
+
+def read(channel_id: int, partition: int, start: int, limit: int) -> list[Stored]:
+    """Up to `limit` events of one partition from offset `start` on, in order."""
+    return [
+        Stored(*row[:-1], bytes(row[-1]))
+        for row in sql.fetch(
+            'SELECT "partition", "offset", event_id, type, key, accepted_at, body'
+            " FROM workflows_event"
+            ' WHERE channel_id = %s AND "partition" = %s AND "offset" >= %s'
+            ' ORDER BY "offset" LIMIT %s',
+            (channel_id, partition, start, limit),
+        )
+    ]
+
+
+def read_one(channel_id: int, partition: int, offset: int) -> Stored | None:
+    """The event at one position, or None when retention has taken it (or it never was)."""
+    rows = read(channel_id, partition, offset, 1)
+    return rows[0] if rows and rows[0].offset == offset else None

@@ -1,0 +1,144 @@
+"""The parts of a commit, as plain values: what `commit` writes, one class a table."""
+
+from typing import NamedTuple
+
+import msgspec
+
+from workflows.storage import log
+
+
+class Fenced(Exception):
+    """Somebody else does this work now. `numbers` are the (flow, number) that were lost."""
+
+    def __init__(self, says: str, numbers: frozenset[tuple[int, int]] = frozenset()) -> None:
+        super().__init__(says)
+        self.numbers = numbers
+
+
+class Stale(Exception):
+    """Another walk has changed a node's memory since this one read it: walk again."""
+
+
+class TraceRef(NamedTuple):
+    """Identity of a trace."""
+
+    subscription_id: int
+    partition: int
+    offset: int
+    run: int = 0
+
+    def __str__(self) -> str:
+        base = f"{self.subscription_id}-{self.partition}-{self.offset}"
+        return f"{base}-{self.run}" if self.run else base
+
+
+class CursorMove(msgspec.Struct, frozen=True):
+    partition: int
+    epoch: int
+    position: int  # the next offset to read
+    lease_seconds: float  # 0 gives the lease back
+
+
+class NewTrace(msgspec.Struct, frozen=True):
+    ref: TraceRef
+    version: int
+    state: str
+    open: int
+    delivered: int
+    dead: int
+    type: str
+    key: str
+    event_id: str
+    accepted_at: float
+    taken_at: float
+    ended_at: float | None
+    error: str
+    steps: bytes
+
+
+class TraceChange(msgspec.Struct, frozen=True):
+    """What a later commit adds to a trace: differences, so that two at once lose nothing."""
+
+    ref: TraceRef
+    open: int
+    delivered: int
+    dead: int
+    ended_at: float
+    error: str
+    steps: bytes
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """An arrival that is parked: the part that effects and held arrivals have in common."""
+
+    ref: TraceRef
+    version_id: int
+    node: str
+    path: int
+    event: bytes | None  # None: as it lies in the log
+    due_at: float
+    owner: str
+
+
+class NewEffect(msgspec.Struct, frozen=True):
+    waiting: Waiting
+    key: str
+    request: bytes
+    timeout_seconds: float
+    attempt: int
+
+
+class NewHeld(msgspec.Struct, frozen=True):
+    waiting: Waiting
+    reason: str
+    since: float
+    until: float
+
+
+class RetryEffect(msgspec.Struct, frozen=True):
+    number: int
+    due_at: float
+    failure: bytes
+
+
+class NewDeadLetter(msgspec.Struct, frozen=True):
+    ref: TraceRef
+    version_id: int
+    node: str
+    path: int
+    event: bytes
+    event_id: str
+    failure: str  # JSON
+    fingerprint: str
+    attempts: int
+    dead_at: float
+
+
+class NewAnswer(msgspec.Struct, frozen=True):
+    channel_id: int
+    partition: int
+    offset: int
+    body: bytes
+    answered_at: float
+
+
+class FlowCommit(msgspec.Struct):
+    """All that one flow's part of a commit writes."""
+
+    flow_id: int
+    subscription_id: int = 0
+    cursors: list[CursorMove] = []
+    traces: list[NewTrace] = []
+    changes: list[TraceChange] = []
+    effects: list[NewEffect] = []
+    settled: list[int] = []  # numbers of effects that are done
+    retries: list[RetryEffect] = []
+    held: list[NewHeld] = []
+    released: list[int] = []  # numbers of held arrivals that went on
+    dead: list[NewDeadLetter] = []
+    answers: list[NewAnswer] = []
+    published: list[log.Incoming] = []
+    counters: dict[tuple[str, int, str], int] = {}  # (node, partition, name) -> more
+    minutes: dict[int, tuple[int, int]] = {}  # minute -> (events, dead)
+    state: dict[tuple[str, str], tuple[bytes | None, float | None]] = {}
+    state_read: dict[str, int] = {}  # node -> the version of its memory that the walk had read

@@ -1,0 +1,152 @@
+"""Which parked work is due, and who takes it? Effects, held arrivals and timers.
+
+A row is taken by moving its `due_at` to the end of the taker's lease. Nothing else needs doing
+when the taker dies: the row is simply due again.
+"""
+
+from collections.abc import Collection
+from typing import NamedTuple
+
+from workflows.storage import sql
+from workflows.storage.parts import TraceRef
+
+_HELD_LEASE_SECONDS = 10.0
+EFFECT_MARGIN_SECONDS = 5.0  # lease of an effect = its time-out + this
+
+
+class TakenEffect(NamedTuple):
+    flow_id: int
+    number: int
+    version_id: int
+    node: str
+    ref: TraceRef
+    path: int
+    key: str
+    request: bytes
+    event: bytes | None
+    timeout_seconds: float
+    attempt: int  # this call's, 1 for the first
+
+
+class TakenHeld(NamedTuple):
+    flow_id: int
+    number: int
+    version_id: int
+    node: str
+    ref: TraceRef
+    path: int
+    event: bytes | None
+    until: float
+
+
+class DueTimer(NamedTuple):
+    subscription_id: int
+    due_at: float
+
+
+def _due(table: str, limit: int, busy: Collection[tuple[int, str]]) -> tuple[str, list[object]]:
+    """A sub-select of the rows to take. `busy` (flow, node) pairs are passed over."""
+    now = sql.now_sql()
+    skip, params = "", []
+    for flow_id, node in busy:
+        skip += " AND NOT (d.flow_id = %s AND d.node = %s)"
+        params += [flow_id, node]
+    lock = " FOR UPDATE OF d SKIP LOCKED" if sql.is_postgres() else ""
+    return (
+        f"SELECT d.flow_id, d.number FROM {table} d JOIN workflows_flow f ON f.id = d.flow_id"
+        f" WHERE d.due_at <= {now} AND NOT f.paused{skip} ORDER BY d.due_at LIMIT %s{lock}",
+        [*params, limit],
+    )
+
+
+def take_effects(
+    owner: str, limit: int, busy: Collection[tuple[int, str]] = ()
+) -> list[TakenEffect]:
+    """Take up to `limit` due effects; each one's lease is its time-out and a margin."""
+    due, params = _due("workflows_effect", limit, busy)
+    rows = sql.fetch(
+        "UPDATE workflows_effect SET owner = %s, attempt = attempt + 1,"
+        f" due_at = {sql.now_sql()} + timeout_seconds + {EFFECT_MARGIN_SECONDS}"
+        f" WHERE (flow_id, number) IN ({due})"
+        ' RETURNING flow_id, number, version_id, node, subscription_id, "partition", "offset",'
+        " run, path, key, request, event, timeout_seconds, attempt",
+        [owner, *params],
+    )
+    return [
+        TakenEffect(
+            *row[:4],
+            TraceRef(*row[4:8]),
+            row[8],
+            row[9],
+            bytes(row[10]),
+            None if row[11] is None else bytes(row[11]),
+            row[12],
+            row[13],
+        )
+        for row in rows
+    ]
+
+
+def effects_due() -> bool:
+    """Whether any effect could be taken now. Cheap: asked before a write transaction is begun."""
+    return bool(
+        sql.fetch(f"SELECT 1 FROM workflows_effect WHERE due_at <= {sql.now_sql()} LIMIT 1")
+    )
+
+
+def hand_back_effects(owner: str) -> int:
+    """Make due at once what `owner` took and won't do. For a clean stop."""
+    return sql.execute(
+        f"UPDATE workflows_effect SET owner = '', due_at = {sql.now_sql()} WHERE owner = %s",
+        (owner,),
+    )
+
+
+def take_held(owner: str, limit: int) -> list[TakenHeld]:
+    """Take up to `limit` held arrivals whose moment has come."""
+    if not sql.fetch(f"SELECT 1 FROM workflows_held WHERE due_at <= {sql.now_sql()} LIMIT 1"):
+        return []
+    due, params = _due("workflows_held", limit, ())
+    rows = sql.fetch(
+        f"UPDATE workflows_held SET owner = %s, due_at = {sql.now_sql()} + {_HELD_LEASE_SECONDS}"
+        f" WHERE (flow_id, number) IN ({due})"
+        ' RETURNING flow_id, number, version_id, node, subscription_id, "partition", "offset",'
+        " run, path, event, until",
+        [owner, *params],
+    )
+    return [
+        TakenHeld(
+            *row[:4],
+            TraceRef(*row[4:8]),
+            row[8],
+            None if row[9] is None else bytes(row[9]),
+            row[10],
+        )
+        for row in rows
+    ]
+
+
+def due_timers(limit: int = 100) -> list[DueTimer]:
+    """Timers of running flows whose moment has come."""
+    return [
+        DueTimer(*row)
+        for row in sql.fetch(
+            "SELECT t.subscription_id, t.due_at FROM workflows_timer t"
+            " JOIN workflows_subscription s ON s.id = t.subscription_id"
+            " JOIN workflows_flow f ON f.id = s.flow_id"
+            f" WHERE t.due_at <= {sql.now_sql()} AND NOT f.paused AND s.state = 'active'"
+            " ORDER BY t.due_at LIMIT %s",
+            (limit,),
+        )
+    ]
+
+
+def advance_timer(timer: DueTimer, next_due: float, error: str = "") -> bool:
+    """Move a timer on, unless somebody else did. Part of the transaction that stores its events."""
+    return bool(
+        sql.execute(
+            "UPDATE workflows_timer SET due_at = %s, error = %s"
+            " WHERE subscription_id = %s AND due_at = %s",
+            (next_due, error, timer.subscription_id, timer.due_at),
+        )
+    )

@@ -1,0 +1,62 @@
+"""The Celery tasks. Messages carry ids only; each task may run twice or never without harm."""
+
+from typing import Any
+
+from celery import shared_task
+from celery.signals import worker_ready, worker_shutting_down
+from django.db import close_old_connections
+
+from workflows.storage import cursors, retention, work
+from workflows.tasks import clock, health
+from workflows.tasks.drain import drain_slice
+from workflows.tasks.nudge import nudge
+from workflows.tasks.owner import owner
+from workflows.tasks.process import performer, stop_performer
+
+_STOP_SECONDS = 8.0
+
+
+@shared_task(name="workflows.drain")
+def drain(subscription_id: int) -> None:
+    """Work on one subscription's backlog for a slice; ask for another when some is left."""
+    close_old_connections()
+    if drain_slice(subscription_id):
+        nudge([subscription_id])
+
+
+@shared_task(name="workflows.tick")
+def tick() -> None:
+    """Fire what is due, and let the performer look for due effects."""
+    close_old_connections()
+    clock.tick()
+    if work.effects_due():
+        performer().look()
+    health.report("timers")
+
+
+@shared_task(name="workflows.sweep")
+def sweep() -> None:
+    """Find backlogs that nobody works on: lost nudges, dead workers."""
+    close_old_connections()
+    nudge(cursors.lagging())
+    cursors.close_finished()
+
+
+@shared_task(name="workflows.prune")
+def prune() -> None:
+    """Delete what retention lets go, in small batches."""
+    close_old_connections()
+    retention.prune()
+
+
+@worker_ready.connect
+def _begin(**_: Any) -> None:
+    performer()
+    health.keep_reporting("worker")
+
+
+@worker_shutting_down.connect
+def _end(**_: Any) -> None:
+    """A clean stop: finish what is in flight, and let others take the rest at once."""
+    stop_performer(_STOP_SECONDS)
+    work.hand_back_effects(owner())

@@ -1,0 +1,73 @@
+"""How does a worker learn that there is something to do? By a nudge: one small Celery message.
+
+A nudge is only a hint. Many of them for the same subscription collapse into one (a Redis key with
+a short life), and one that is lost is made good by the sweep.
+"""
+
+import logging
+import threading
+from collections.abc import Iterable
+from functools import cache
+
+import redis
+from django.conf import settings
+
+log = logging.getLogger(__name__)
+_KEY_MILLISECONDS = 1000
+
+
+@cache
+def connection() -> redis.Redis:
+    """The process's Redis client. Calls fail fast when Redis is away."""
+    return redis.Redis.from_url(
+        settings.REDIS_URL, socket_timeout=1.0, socket_connect_timeout=1.0, retry=None
+    )
+
+
+def key_of(subscription_id: int) -> str:
+    return f"eventflow:nudge:{subscription_id}"
+
+
+def nudge(subscription_ids: Iterable[int]) -> None:
+    """Ask for a drain of each. Never raises: without Redis the sweep finds the lag later."""
+    from workflows.tasks.jobs import drain
+
+    for subscription_id in subscription_ids:
+        try:
+            if connection().set(key_of(subscription_id), 1, nx=True, px=_KEY_MILLISECONDS):
+                drain.apply_async((subscription_id,), retry=False)
+        except Exception as problem:  # redis and kombu raise many kinds; all mean "not now"
+            log.warning("nudge not sent, the sweep will find the lag: %s", problem)
+            return
+
+
+def clear(subscription_id: int) -> None:
+    """Let new nudges through. A drain does this before its first read."""
+    try:
+        connection().delete(key_of(subscription_id))
+    except redis.RedisError as problem:
+        log.warning("nudge key not cleared, it expires by itself: %s", problem)
+
+
+class Nudger:
+    """Sends nudges from a thread of its own, so that no request waits for Redis or Celery."""
+
+    def __init__(self) -> None:
+        self._wanted: set[int] = set()
+        self._wake = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name="nudger", daemon=True)
+        self._thread.start()
+
+    def nudge(self, subscription_ids: Iterable[int]) -> None:
+        """As the function of the same name, soon."""
+        with self._wake:
+            self._wanted.update(subscription_ids)
+            self._wake.notify()
+
+    def _run(self) -> None:
+        while True:
+            with self._wake:
+                while not self._wanted:
+                    self._wake.wait()
+                wanted, self._wanted = self._wanted, set()
+            nudge(wanted)

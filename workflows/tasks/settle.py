@@ -1,0 +1,281 @@
+"""What becomes of replies to effects, of held arrivals whose moment has come, and of due effects?
+
+These are the later commits of a trace: the engine walks on from where the arrival was parked, and
+what it decides is committed together with the end of the parked row.
+"""
+
+import time
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from workflows.engine.effects import OUTSIDE, Effect, Reply
+from workflows.engine.event import Event
+from workflows.engine.run import run
+from workflows.engine.walk import Arrival, Settlement, Walk
+from workflows.storage import cursors, log, work
+from workflows.storage.commit import commit
+from workflows.storage.parts import Fenced, FlowCommit, Stale, TraceRef
+from workflows.storage.plans import load_plan
+from workflows.tasks.context import Publisher, Surroundings, event_of, unix_now
+from workflows.tasks.owner import owner
+from workflows.tasks.performer import InFlight, Where, start_before
+from workflows.tasks.process import announce, performer
+from workflows.traces.recorder import Root, Setting, later_commit, retries
+
+_decode_effect = msgspec.json.Decoder(Effect).decode
+
+
+class Parked(msgspec.Struct, frozen=True):
+    """A parked row that is to be ended: a settled effect, or a released held arrival."""
+
+    flow_id: int
+    number: int
+    version_id: int
+    root: Root
+    arrival: Arrival
+    settled: tuple[Effect, Reply, int] | None = None  # effect, its reply, attempt
+    due: float = 0.0
+
+
+def settle(batch: Sequence[tuple[InFlight, Reply]]) -> None:
+    """Commit the outcome of each reply; those whose lease was lost are dropped."""
+    end_parked(
+        [
+            Parked(
+                flow_id=flight.flow_id,
+                number=flight.number,
+                version_id=flight.version_id,
+                root=Root(flight.ref, flight.origin, flight.channel_id, closed=1),
+                arrival=flight.arrival,
+                settled=(flight.effect, reply, flight.attempt),
+            )
+            for flight, reply in batch
+        ]
+    )
+
+
+def end_parked(parked: Sequence[Parked]) -> None:
+    """Walk on from parked arrivals and commit. What another process has taken over is left to it:
+    the rest is walked again without it."""
+    left = list(parked)
+    while left:
+        try:
+            _end(left)
+        except Stale:
+            continue  # another walk changed the state this one had read: decide again
+        except Fenced as fenced:
+            left = [one for one in left if (one.flow_id, one.number) not in fenced.numbers]
+        else:
+            return
+
+
+def _end(parked: Sequence[Parked]) -> None:
+    now = unix_now()
+    by_version: dict[tuple[int, int], list[Parked]] = {}
+    for one in parked:
+        by_version.setdefault((one.flow_id, one.version_id), []).append(one)
+    parts: list[FlowCommit] = []
+    asked: list[tuple[FlowCommit, _Group]] = []
+    for (flow_id, version_id), group in by_version.items():
+        walked = _Group(flow_id, version_id, group, now)
+        parts.append(walked.part)
+        asked.append((walked.part, walked))
+    merged = _merge(parts)
+    begun = time.monotonic()
+    try:
+        landed = commit(merged, owner(), now)
+    except BaseException:
+        for _, walked in asked:
+            walked.give_back()
+        raise
+    numbers = {flow_id: where.first_effect for flow_id, where in landed.items()}
+    for _, walked in asked:
+        numbers[walked.flow_id] = walked.begin(numbers[walked.flow_id], begun)
+    channel_ids = {item.channel_id for part in merged for item in part.published}
+    announce(landed, merged, channel_ids)
+
+
+class _Group:
+    """The walk of the parked arrivals of one flow version."""
+
+    def __init__(self, flow_id: int, version_id: int, parked: Sequence[Parked], now: float) -> None:
+        self.flow_id, self._version_id = flow_id, version_id
+        plan = load_plan(version_id)
+        self._roots = [one.root for one in parked]
+        arrivals = [
+            msgspec.structs.replace(one.arrival, root=i, fresh=False)
+            for i, one in enumerate(parked)
+        ]
+        surroundings = Surroundings(flow_id)
+        self._walk: Walk = run(
+            plan,
+            surroundings,
+            settlements=[
+                Settlement(arrival, one.settled[0], one.settled[1], one.settled[2])
+                for arrival, one in zip(arrivals, parked, strict=True)
+                if one.settled is not None
+            ],
+            released=[
+                (arrival, one.due)
+                for arrival, one in zip(arrivals, parked, strict=True)
+                if one.settled is None
+            ],
+        )
+        self._admitted = performer().room.admit(
+            [(flow_id, ask.arrival.node) for ask in self._walk.asks]
+        )
+        workspace_id = cursors.workspace_of(flow_id)
+        setting = Setting(flow_id, version_id, plan.version, now, owner(), Publisher(workspace_id))
+        self.part = later_commit(setting, self._roots, self._walk, self._admitted)
+        self.part.state_read = surroundings.versions
+        self.part.retries = retries(
+            self._walk,
+            {(i, one.arrival.path): one.number for i, one in enumerate(parked)},
+        )
+        again = {retry.number for retry in self.part.retries}
+        self.part.settled = [
+            one.number for one in parked if one.settled is not None and one.number not in again
+        ]
+        self.part.released = [one.number for one in parked if one.settled is None]
+
+    def give_back(self) -> None:
+        """Free the places of effects that weren't committed after all."""
+        performer().room.leave(
+            [
+                (self.flow_id, ask.arrival.node)
+                for ask, good in zip(self._walk.asks, self._admitted, strict=True)
+                if good
+            ]
+        )
+
+    def begin(self, first: int, begun: float) -> int:
+        """Start the admitted effects, whose rows begin at number `first`; the next free number."""
+        return start_admitted(
+            self.flow_id, self._version_id, self._roots, self._walk, self._admitted, first, begun
+        )
+
+
+def start_admitted(
+    flow_id: int,
+    version_id: int,
+    roots: Sequence[Root],
+    walk: Walk,
+    admitted: Sequence[bool],
+    first: int,
+    begun: float,
+) -> int:
+    """Hand committed effects to the performer; what wasn't admitted is left for it to take."""
+    performer().begin(
+        [
+            InFlight(
+                flow_id=flow_id,
+                number=first + i,
+                version_id=version_id,
+                ref=roots[ask.arrival.root].ref,
+                channel_id=roots[ask.arrival.root].channel_id,
+                origin=roots[ask.arrival.root].event,
+                arrival=ask.arrival,
+                effect=ask.effect,
+                key=ask.key,
+                attempt=1,
+                start_before=start_before(begun),
+            )
+            for i, (ask, good) in enumerate(zip(walk.asks, admitted, strict=True))
+            if good
+        ]
+    )
+    if not all(admitted):
+        performer().look()
+    return first + len(walk.asks)
+
+
+def _merge(parts: Sequence[FlowCommit]) -> list[FlowCommit]:
+    """One part for each flow: versions of the same flow are committed together, in order."""
+    out: dict[int, FlowCommit] = {}
+    for part in parts:
+        into = out.setdefault(part.flow_id, FlowCommit(flow_id=part.flow_id))
+        into.changes = [*into.changes, *part.changes]
+        into.effects = [*into.effects, *part.effects]
+        into.settled = [*into.settled, *part.settled]
+        into.retries = [*into.retries, *part.retries]
+        into.held = [*into.held, *part.held]
+        into.released = [*into.released, *part.released]
+        into.dead = [*into.dead, *part.dead]
+        into.answers = [*into.answers, *part.answers]
+        into.published = [*into.published, *part.published]
+        into.counters = _add(into.counters, part.counters)
+        for minute, (events, dead) in part.minutes.items():
+            before = into.minutes.get(minute, (0, 0))
+            into.minutes = {**into.minutes, minute: (before[0] + events, before[1] + dead)}
+        into.state = {**into.state, **part.state}
+        into.state_read = {**into.state_read, **part.state_read}
+    return list(out.values())
+
+
+def _add(
+    left: dict[tuple[str, int, str], int], right: dict[tuple[str, int, str], int]
+) -> dict[tuple[str, int, str], int]:
+    out = dict(left)
+    for where, more in right.items():
+        out[where] = out.get(where, 0) + more
+    return out
+
+
+def take(limit: int, busy: Iterable[Where]) -> list[InFlight]:
+    """Take due effects from the database, ready to be performed."""
+    if not work.effects_due():
+        return []
+    begun = time.monotonic()
+    out = []
+    for row in work.take_effects(owner(), limit, list(busy)):
+        event, origin, channel_id = _event_of_row(row.ref, row.event)
+        effect = _decode_effect(row.request)
+        assert isinstance(effect, OUTSIDE)
+        out.append(
+            InFlight(
+                flow_id=row.flow_id,
+                number=row.number,
+                version_id=row.version_id,
+                ref=row.ref,
+                channel_id=channel_id,
+                origin=origin,
+                arrival=Arrival(0, row.node, event, row.path, fresh=False),
+                effect=effect,
+                key=row.key,
+                attempt=row.attempt,
+                start_before=start_before(begun),
+            )
+        )
+    return out
+
+
+def release_due(limit: int = 500) -> int:
+    """Walk on with held arrivals whose moment has come; how many there were."""
+    rows = work.take_held(owner(), limit)
+    parked = []
+    for row in rows:
+        event, origin, channel_id = _event_of_row(row.ref, row.event)
+        parked.append(
+            Parked(
+                flow_id=row.flow_id,
+                number=row.number,
+                version_id=row.version_id,
+                root=Root(row.ref, origin, channel_id, closed=1),
+                arrival=Arrival(0, row.node, event, row.path, fresh=False),
+                due=row.until,
+            )
+        )
+    end_parked(parked)
+    return len(rows)
+
+
+def _event_of_row(ref: TraceRef, stored: bytes | None) -> tuple[Event, Event, int]:
+    """The event of a parked row, the trace's own event, and the channel that this lies in."""
+    channel_id = cursors.channel_of(ref.subscription_id)
+    row = log.read_one(channel_id, ref.partition, ref.offset)
+    if row is None:
+        raise LookupError(f"event of trace {ref} is gone, though a parked row refers to it")
+    origin = event_of(row.body, row.accepted_at)
+    event = origin if stored is None else event_of(stored, row.accepted_at)
+    return event, origin, channel_id

@@ -1,0 +1,64 @@
+"""How do open browsers learn that something has changed? By a hint: flow and change number.
+
+Hints are coalesced and sent by one thread a process. They may be lost: a live room reads rows by
+change number, and looks by itself from time to time.
+"""
+
+import asyncio
+import logging
+import threading
+
+from channels.layers import get_channel_layer
+
+log = logging.getLogger(__name__)
+_PAUSE_SECONDS = 0.04
+GROUP = "hints"
+
+
+class Hints:
+    """Tells the live rooms of all web processes. `announce` never blocks and never raises."""
+
+    def __init__(self) -> None:
+        self._newest: dict[int, int] = {}
+        self._answered: list[str] = []
+        self._wake = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name="hints", daemon=True)
+        self._thread.start()
+
+    def announce(self, flow_id: int, change: int) -> None:
+        """The flow has committed up to `change`."""
+        with self._wake:
+            self._newest[flow_id] = max(change, self._newest.get(flow_id, 0))
+            self._wake.notify()
+
+    def answered(self, position: str) -> None:
+        """The event at `position` has its answer: a caller may be waiting for it."""
+        with self._wake:
+            self._answered.append(position)
+            self._wake.notify()
+
+    def _run(self) -> None:
+        with asyncio.Runner() as runner:
+            while True:
+                with self._wake:
+                    while not self._newest and not self._answered:
+                        self._wake.wait()
+                    newest, self._newest = self._newest, {}
+                    answered, self._answered = self._answered, []
+                runner.run(self._send(newest, answered))
+                if newest:
+                    runner.run(asyncio.sleep(_PAUSE_SECONDS))
+
+    async def _send(self, newest: dict[int, int], answered: list[str]) -> None:
+        layer = get_channel_layer()
+        if layer is None:
+            return
+        message = {
+            "type": "hint",
+            "flows": {str(flow_id): change for flow_id, change in newest.items()},
+            "answered": answered,
+        }
+        try:
+            await layer.group_send(GROUP, message)
+        except Exception as problem:  # Redis away: rooms look by themselves
+            log.warning("hint not sent: %s", problem)

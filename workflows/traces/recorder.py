@@ -1,0 +1,287 @@
+"""What does a run leave behind? Turns a Walk into the rows of one commit. Pure: writes nothing.
+
+A segment is JSON: `{"at": seconds, "steps": [step, …]}`, a step having the short keys of `_step`.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+import orjson
+
+from workflows.engine.effects import Answer, Publish
+from workflows.engine.event import Event
+from workflows.engine.fingerprint import fingerprint
+from workflows.engine.walk import Ask, Step, Walk
+from workflows.storage.log import Incoming
+from workflows.storage.parts import (
+    FlowCommit,
+    NewAnswer,
+    NewDeadLetter,
+    NewEffect,
+    NewHeld,
+    NewTrace,
+    RetryEffect,
+    TraceChange,
+    TraceRef,
+    Waiting,
+)
+from workflows.storage.work import EFFECT_MARGIN_SECONDS
+
+FINAL = frozenset(("passed", "filtered", "deduplicated", "expired", "delivered", "dead"))
+_ERROR_LENGTH = 300
+
+
+class Root(msgspec.Struct, frozen=True):
+    """The trace that an arrival belongs to, as the walk's `root` index names it."""
+
+    ref: TraceRef
+    event: Event  # as it lies in the log
+    channel_id: int
+    type: str = ""
+    key: str = ""
+    closed: int = 0  # parked rows of it that this commit ends (effects settled, holds released)
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """Where and when the walk took place."""
+
+    flow_id: int
+    version_id: int
+    version: int
+    now: float
+    owner: str
+    publish: Callable[[Publish], Incoming]
+
+
+def first_commit(
+    setting: Setting, roots: Sequence[Root], walk: Walk, admitted: Sequence[bool]
+) -> FlowCommit:
+    """The commit of a drain's slice: each root is a new trace. Cursors are the caller's to add.
+
+    `admitted` tells, for each of `walk.asks`, whether this process performs it right away.
+    """
+    part = _common(setting, roots, walk, admitted)
+    opened, dead = _opened(walk, len(roots)), _dead_by_root(walk)
+    for i, (root, steps) in enumerate(zip(roots, _by_root(walk, len(roots)), strict=True)):
+        delivered = sum(step.outcome == "delivered" for step in steps)
+        failures = dead.get(i, [])
+        part.traces.append(
+            NewTrace(
+                ref=root.ref,
+                version=setting.version,
+                state=_state(opened[i], len(failures), delivered),
+                open=opened[i],
+                delivered=delivered,
+                dead=len(failures),
+                type=root.type,
+                key=root.key,
+                event_id=root.event.id,
+                accepted_at=root.event.accepted_at,
+                taken_at=setting.now,
+                ended_at=None if opened[i] else setting.now,
+                error=_error(failures),
+                steps=_segment(setting.now, steps),
+            )
+        )
+    events = len(roots)
+    part.minutes = {int(setting.now // 60): (events, len(walk.dead))}
+    return part
+
+
+def later_commit(
+    setting: Setting, roots: Sequence[Root], walk: Walk, admitted: Sequence[bool]
+) -> FlowCommit:
+    """The commit of settled effects or released holds: each root is a trace that exists."""
+    part = _common(setting, roots, walk, admitted)
+    opened, dead = _opened(walk, len(roots)), _dead_by_root(walk)
+    for i, (root, steps) in enumerate(zip(roots, _by_root(walk, len(roots)), strict=True)):
+        failures = dead.get(i, [])
+        part.changes.append(
+            TraceChange(
+                ref=root.ref,
+                open=opened[i] - root.closed,
+                delivered=sum(step.outcome == "delivered" for step in steps),
+                dead=len(failures),
+                ended_at=setting.now,
+                error=_error(failures),
+                steps=_segment(setting.now, steps),
+            )
+        )
+    if walk.dead:
+        part.minutes = {int(setting.now // 60): (0, len(walk.dead))}
+    return part
+
+
+def retries(walk: Walk, numbers: dict[tuple[int, int], int]) -> list[RetryEffect]:
+    """The effects to make again; `numbers` finds each one's row by (root, path)."""
+    return [
+        RetryEffect(
+            number=numbers[retry.settlement.arrival.root, retry.settlement.arrival.path],
+            due_at=retry.due,
+            failure=orjson.dumps(retry.failure),
+        )
+        for retry in walk.retries
+    ]
+
+
+def _common(
+    setting: Setting, roots: Sequence[Root], walk: Walk, admitted: Sequence[bool]
+) -> FlowCommit:
+    part = FlowCommit(flow_id=setting.flow_id)
+    part.counters = _count(roots, walk)
+    part.effects = [
+        _effect(setting, roots, ask, at_once)
+        for ask, at_once in zip(walk.asks, admitted, strict=True)
+    ]
+    part.held = [
+        NewHeld(
+            waiting=_waiting(setting, roots, held.arrival, held.due, ""),
+            reason=held.reason[:200],
+            since=setting.now,
+            until=held.due,
+        )
+        for held in walk.held
+    ]
+    for ask in walk.inside:
+        root = roots[ask.arrival.root]
+        if isinstance(ask.effect, Publish):
+            part.published.append(setting.publish(ask.effect))
+        elif isinstance(ask.effect, Answer):
+            part.answers.append(_answer(setting, root, ask.effect))
+    part.dead = [
+        NewDeadLetter(
+            ref=roots[dead.arrival.root].ref,
+            version_id=setting.version_id,
+            node=dead.arrival.node,
+            path=dead.arrival.path,
+            event=orjson.dumps(dead.arrival.event.as_dict()),
+            event_id=dead.arrival.event.id,
+            failure=orjson.dumps(dead.failure).decode(),
+            fingerprint=fingerprint(dead.arrival.node, dead.failure),
+            attempts=dead.attempts,
+            dead_at=setting.now,
+        )
+        for dead in walk.dead
+    ]
+    part.state = {
+        where: (None if value is None else orjson.dumps(value), expires_at)
+        for where, (value, expires_at) in walk.state.items()
+    }
+    return part
+
+
+def _effect(setting: Setting, roots: Sequence[Root], ask: Ask, at_once: bool) -> NewEffect:
+    seconds = float(getattr(ask.effect, "timeout_seconds", 10.0))
+    due_at = setting.now + seconds + EFFECT_MARGIN_SECONDS if at_once else setting.now
+    owner = setting.owner if at_once else ""
+    return NewEffect(
+        waiting=_waiting(setting, roots, ask.arrival, due_at, owner),
+        key=ask.key,
+        request=msgspec.json.encode(ask.effect),
+        timeout_seconds=seconds,
+        attempt=1 if at_once else 0,
+    )
+
+
+def _waiting(
+    setting: Setting, roots: Sequence[Root], arrival: Any, due_at: float, owner: str
+) -> Waiting:
+    root = roots[arrival.root]
+    same = arrival.event is root.event
+    return Waiting(
+        ref=root.ref,
+        version_id=setting.version_id,
+        node=arrival.node,
+        path=arrival.path,
+        event=None if same else orjson.dumps(arrival.event.as_dict()),
+        due_at=due_at,
+        owner=owner,
+    )
+
+
+def _answer(setting: Setting, root: Root, answer: Answer) -> NewAnswer:
+    return NewAnswer(
+        channel_id=root.channel_id,
+        partition=root.ref.partition,
+        offset=root.ref.offset,
+        body=msgspec.json.encode(answer),
+        answered_at=setting.now,
+    )
+
+
+def _count(roots: Sequence[Root], walk: Walk) -> dict[tuple[str, int, str], int]:
+    counts: dict[tuple[str, int, str], int] = {}
+    for index, node in walk.arrived:
+        where = (node, roots[index].ref.partition, "arrived")
+        counts[where] = counts.get(where, 0) + 1
+    for step in walk.steps:
+        partition = roots[step.root].ref.partition
+        if step.outcome in FINAL:
+            where = (step.node, partition, step.outcome)
+            counts[where] = counts.get(where, 0) + 1
+        for port in step.ports:
+            where = (step.node, partition, f"out:{port}")
+            counts[where] = counts.get(where, 0) + 1
+    return counts
+
+
+def _by_root(walk: Walk, roots: int) -> list[list[Step]]:
+    out: list[list[Step]] = [[] for _ in range(roots)]
+    for step in walk.steps:
+        out[step.root].append(step)
+    return out
+
+
+def _opened(walk: Walk, roots: int) -> list[int]:
+    """Arrivals of each root that are parked now. A retry was parked already, and stays so."""
+    out = [0] * roots
+    for ask in walk.asks:
+        out[ask.arrival.root] += 1
+    for held in walk.held:
+        out[held.arrival.root] += 1
+    for retry in walk.retries:
+        out[retry.settlement.arrival.root] += 1
+    return out
+
+
+def _dead_by_root(walk: Walk) -> dict[int, list[dict[str, Any]]]:
+    out: dict[int, list[dict[str, Any]]] = {}
+    for dead in walk.dead:
+        out.setdefault(dead.arrival.root, []).append(dead.failure)
+    return out
+
+
+def _state(opened: int, dead: int, delivered: int) -> str:
+    if opened:
+        return "running"
+    if dead:
+        return "failed"
+    return "ok" if delivered else "filtered"
+
+
+def _error(failures: list[dict[str, Any]]) -> str:
+    return str(failures[0].get("message", ""))[:_ERROR_LENGTH] if failures else ""
+
+
+def _segment(now: float, steps: list[Step]) -> bytes:
+    return orjson.dumps({"at": now, "steps": [_step(step) for step in steps]})
+
+
+def _step(step: Step) -> dict[str, Any]:
+    """n node, o outcome, t own microseconds; where there is any: p ports, w why, d output,
+    e error, x effect milliseconds, a attempt."""
+    out: dict[str, Any] = {"n": step.node, "o": step.outcome, "t": step.own_us}
+    if step.ports:
+        out["p"] = step.ports
+    if step.why is not None:
+        out["w"] = step.why
+    if step.output is not None:
+        out["d"] = step.output
+    if step.error is not None:
+        out["e"] = step.error
+    if step.effect_ms:
+        out["x"] = round(step.effect_ms, 2)
+    if step.attempt:
+        out["a"] = step.attempt
+    return out
