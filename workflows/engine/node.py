@@ -200,7 +200,8 @@ class Producer(Node):
         return None
 
     def make(self, due: float, seed: str) -> list[Event]:
-        """The events of the moment `due`. Ids derive from `seed` and `due`: the same again."""
+        """The events of the moment `due`. Ids derive from `seed` and `due`: the same again.
+        Raises EvaluationError when an expression of the configuration can't be worked out."""
         return []
 
     def handle(self, event: Event, ctx: Context) -> Iterator[Result]:
