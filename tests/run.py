@@ -1,0 +1,141 @@
+"""What does `make test` run? Everything, on SQLite and on PostgreSQL, and the front end's tests.
+
+The last line is one plain sum of all of them.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from tests import frontend, servers
+
+IS_CI = os.environ.get("CI") == "true"
+ON_POSTGRES = ["storage", "tasks", "traces", "journeys", "faults", "api", "web", "ingest", "live"]
+APT_PACKAGES = {
+    "postgresql-15": "/usr/lib/postgresql/*/bin/initdb",
+    "chromium": "/usr/bin/chromium",
+}
+NO_TESTS = 5  # pytest's exit code when a selection is empty
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many tests ended in which way."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def __add__(self, other: "Count") -> "Count":
+        return Count(
+            self.passed + other.passed, self.failed + other.failed, self.skipped + other.skipped
+        )
+
+    def __str__(self) -> str:
+        skipped = f", {self.skipped} skipped" if self.skipped else ""
+        return f"{self.passed} passed, {self.failed} failed{skipped}"
+
+    @property
+    def ran(self) -> int:
+        """The skipped ones left out."""
+        return self.passed + self.failed
+
+
+def install_servers() -> None:
+    """As root on Debian, add the servers that are missing; elsewhere their tests skip."""
+    missing = [
+        name for name, place in APT_PACKAGES.items() if not list(Path("/").glob(place.lstrip("/")))
+    ]
+    if not missing or os.getuid() != 0 or not shutil.which("apt-get"):
+        return
+    print(f"Installing {', '.join(missing)} …", flush=True)
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing]
+    for command in (["apt-get", "update", "-qq"], install):
+        done = subprocess.run(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        if done.returncode:
+            print(done.stdout)  # the tests that need them will skip, or fail under CI
+            return
+
+
+def run_pytest(words: list[str], environment: dict[str, str]) -> Count:
+    """The tests that can share the machine first, two at a time, then the serial ones."""
+    both = [["-m", "not serial", "-n", "2"], ["-m", "serial"]]
+    return sum((_run_once([*words, *more], environment) for more in both), Count())
+
+
+def _run_once(words: list[str], environment: dict[str, str]) -> Count:
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.xml"
+        command = [sys.executable, "-m", "pytest", *words, f"--junitxml={report}"]
+        code = subprocess.call(command, cwd=servers.ROOT, env=environment)
+        count = _read_report(report) if report.exists() else Count()
+    if code not in {0, NO_TESTS} and not count.failed:
+        return count + Count(failed=1)  # it ended without being able to say what went wrong
+    return count
+
+
+def _read_report(report: Path) -> Count:
+    total = Count()
+    for suite in ElementTree.parse(report).getroot().iter("testsuite"):
+        failed = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
+        skipped = int(suite.get("skipped", 0))
+        total += Count(int(suite.get("tests", 0)) - failed - skipped, failed, skipped)
+    return total
+
+
+def run_on_sqlite(words: list[str]) -> Count:
+    """All tests, on the default database."""
+    environment = {k: v for k, v in os.environ.items() if k != "DATABASE_URL"}
+    return run_pytest(words, environment)
+
+
+def run_on_postgres() -> Count:
+    """The tests that touch the database, on a PostgreSQL of their own."""
+    paths = [f"tests/{room}" for room in ON_POSTGRES if (servers.ROOT / "tests" / room).is_dir()]
+    try:
+        with servers.running_postgres() as url:
+            return run_pytest(paths, {**os.environ, "DATABASE_URL": url})
+    except servers.ServerMissing as error:
+        print(f"PostgreSQL: {error}")
+        return Count(failed=1) if IS_CI else Count(skipped=1)
+
+
+def run_frontend() -> Count:
+    """The front end's own tests."""
+    passed, failed = frontend.test()
+    return Count(passed, failed)
+
+
+def main(words: list[str]) -> int:
+    """With words, they go to pytest, on SQLite alone."""
+    if words:
+        return subprocess.call([sys.executable, "-m", "pytest", *words], cwd=servers.ROOT)
+    install_servers()
+    sqlite, postgres = run_on_sqlite([]), run_on_postgres()
+    browser = run_frontend()
+    print(
+        f"{sqlite.ran} tests ran on SQLite, {postgres.ran} on PostgreSQL, "
+        f"{browser.ran} of the front end"
+    )
+    total = sqlite + postgres + browser
+    print(total, flush=True)
+    return 1 if total.failed or not total.passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
