@@ -3,7 +3,6 @@
 Step by step: Valkey, database, first run, processes. Then the supervisor watches until a signal.
 """
 
-import http.client
 import os
 import socket
 import time
@@ -16,7 +15,7 @@ from django.conf import settings
 from django.core.management import call_command, get_commands
 from django.db import connections
 
-from workflows.management import children, valkey
+from workflows.management import children, probe, valkey
 from workflows.management.process import Child
 from workflows.management.refusal import Refusal
 from workflows.management.supervisor import Supervisor
@@ -163,12 +162,4 @@ def refuse_taken_port(host: str, port: int) -> None:
 
 def answers_healthy(host: str, port: int) -> bool:
     """Whether the web process answers on /healthz."""
-    near = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    connection = http.client.HTTPConnection(near, port, timeout=2)
-    try:
-        connection.request("GET", "/healthz")
-        return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
+    return probe.get(host, port, "/healthz")[0] == 200
