@@ -51,7 +51,7 @@ def lease(reader: Reader, owner: str, seconds: float) -> list[Leased]:
         " AND EXISTS (SELECT 1 FROM workflows_head h WHERE h.channel_id = %s"
         ' AND h."partition" = c."partition" AND h.head > c.position'
         " AND (c.stop IS NULL OR c.position < c.stop))"
-        ' RETURNING c."partition", c.position, c.epoch, c.stop',
+        ' RETURNING "partition", position, epoch, stop',
         (owner, seconds, reader.subscription_id, owner, reader.channel_id),
     )
     return sorted(Leased(*row) for row in rows)

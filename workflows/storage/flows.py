@@ -75,6 +75,23 @@ def create(workspace_id: int, slug: str, name: str, document: Document | None = 
     return flow
 
 
+def import_document(workspace_id: int, document: Document, user_id: int | None = None) -> Flow:
+    """Make the flow that a file describes, or replace the draft of the one it names."""
+    slug = str(document["slug"])
+    flow = Flow.objects.filter(workspace_id=workspace_id, slug=slug).first()
+    if flow is None:
+        return create(workspace_id, slug, str(document.get("name") or slug)[:120], document)
+    revision = Draft.objects.values_list("revision", flat=True).get(flow=flow)
+    save_draft(flow, document, revision, user_id)
+    return flow
+
+
+def draft_document(workspace_id: int, slug: str) -> Document | None:
+    """A flow's draft, or None when there is no such flow."""
+    draft = Draft.objects.filter(flow__workspace_id=workspace_id, flow__slug=slug).first()
+    return None if draft is None else normalise(draft.document)
+
+
 def save_draft(flow: Flow, document: Document, revision: int, user_id: int | None) -> int:
     """Replace the draft if it still has `revision`; the new revision. Raises `Changed`."""
     document = normalise(dict(document, slug=flow.slug))

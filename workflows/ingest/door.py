@@ -1,0 +1,311 @@
+"""What happens to a request at a door? Checked, appended, answered: the same for every server.
+
+A 2xx is sent only when every event in it is on disk.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
+
+import orjson
+
+from workflows.ingest import reading
+from workflows.ingest.answers import Answers
+from workflows.ingest.appender import Appender
+from workflows.ingest.cache import Cache, in_thread
+from workflows.ingest.problems import Problem
+from workflows.ingest.reading import Defaults, Read
+from workflows.storage import channels, cursors, doors
+from workflows.storage.channels import ChannelRow
+from workflows.storage.doors import FlowDoor, HookDoor, Inbox
+from workflows.storage.log import Incoming, Position, digest_of, partition_of
+from workflows.storage.plans import load_plan
+
+_MOST_WAIT = 60.0  # seconds
+_RETRY_AFTER = "5"
+_OWN_HEADERS = frozenset(("content-type", "location", "retry-after", "cache-control"))
+
+
+class Response(NamedTuple):
+    status: int
+    body: bytes
+    content_type: str = "application/json"
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class Caller(NamedTuple):
+    """Who is at the door: a workspace, already authorised to write events."""
+
+    workspace_id: int
+    workspace: str
+
+
+class Door:
+    """All doors of one process; made when the first request comes."""
+
+    def __init__(self) -> None:
+        self._appender = Appender()
+        self._answers = Answers()
+        self._channels: Cache[tuple[int, str], ChannelRow | None] = Cache(
+            lambda key: channels.find(*key)
+        )
+        self._flows: Cache[tuple[int, str], FlowDoor | None] = Cache(
+            lambda key: doors.flow_door(*key), seconds=1.0
+        )
+        self._hooks: Cache[str, HookDoor | None] = Cache(doors.hook_door, seconds=1.0)
+        self._lags: Cache[str, dict[int, int]] = Cache(lambda _: cursors.lag_of_channels(), 1.0)
+
+    async def events(
+        self, caller: Caller, query: str, headers: Mapping[str, str], body: bytes
+    ) -> Response:
+        """`POST /api/v1/events?channel=…`"""
+        options = _options(query, ("channel", "atomic", "workspace"))
+        slug = options.get("channel")
+        if not slug:
+            raise Problem(400, "Say which channel the events go to: ?channel=orders.")
+        channel = await self._channels.get((caller.workspace_id, slug))
+        if channel is None or channel.private:
+            raise Problem(
+                404, f"There is no channel {slug[:60]!r}. Create it with POST /api/v1/channels."
+            )
+        defaults = Defaults(source=f"/w/{caller.workspace}/api")
+        read = reading.read_events(headers, body, defaults)
+        answer, _ = await self._accept(caller, channel, read, _is_on(options, "atomic"))
+        return answer
+
+    async def trigger(
+        self, caller: Caller, slug: str, query: str, headers: Mapping[str, str], body: bytes
+    ) -> Response:
+        """`POST /api/v1/flows/{slug}/trigger`, with `?wait=` the flow's own reply."""
+        options = _options(query, ("node", "wait", "atomic", "workspace"))
+        wait = _seconds(options.get("wait", "0"))
+        flow = await self._flows.get((caller.workspace_id, slug))
+        if flow is None:
+            raise Problem(404, f"There is no flow {slug[:60]!r} in this workspace.")
+        inbox = _choose(flow, slug, options.get("node"))
+        channel = await self._inbox(caller.workspace_id, inbox)
+        defaults = Defaults(source=f"/w/{caller.workspace}/flows/{slug}", type=f"{slug}.triggered")
+        read = reading.read_trigger(headers, body, defaults)
+        if wait and len(read) != 1:
+            raise Problem(422, "?wait= is for one event at a time.")
+        answer, places = await self._accept(caller, channel, read, _is_on(options, "atomic"))
+        if not wait or answer.status != 202:
+            return answer
+        return await self._wait(answer, places[0], inbox, wait)
+
+    async def hook(self, key: str, headers: Mapping[str, str], body: bytes) -> Response:
+        """`POST /hooks/{key}`: no token; the address is secret, and the sender may have to sign."""
+        door = await self._hooks.get(key[:64])
+        if door is None:
+            raise Problem(404, "There is no webhook at this address.")
+        if door.inbox is None:
+            raise Problem(409, f"The flow {door.flow} isn't published: nothing listens here.")
+        producer: Any = (
+            (await in_thread(lambda: load_plan(door.inbox.version_id))).nodes[door.inbox.node].node
+        )
+        await self._verify(door, producer, headers, body)
+        found = producer.identify(headers)
+        defaults = Defaults(
+            source=f"/hooks/{door.flow}/{door.inbox.node}",
+            type=found.get("type") or f"{door.flow}.received",
+        )
+        read = _hook_events(headers, body, defaults, found)
+        channel = await self._inbox(door.workspace_id, door.inbox)
+        caller = Caller(door.workspace_id, door.workspace)
+        answer, _ = await self._accept(caller, channel, read, atomic=False)
+        return answer
+
+    async def _verify(
+        self, door: HookDoor, producer: Any, headers: Mapping[str, str], body: bytes
+    ) -> None:
+        name = getattr(producer.config, "secret", "")
+        secret = None
+        if name:
+            secret = await in_thread(lambda: doors.secret_of(door.workspace_id, name))
+        refused = producer.verify(headers, body, secret)
+        if refused is None:
+            return
+        shown = {k: v for k, v in headers.items() if k not in ("authorization", "cookie")}
+        node = door.inbox.node if door.inbox else ""
+        now = time.time()
+        await in_thread(lambda: doors.reject(door.flow_id, node, refused, shown, body, now))
+        raise Problem(401, refused)
+
+    async def _inbox(self, workspace_id: int, inbox: Inbox) -> ChannelRow:
+        channel = await self._channels.get((workspace_id, inbox.channel))
+        if channel is None:
+            raise Problem(409, "The flow is being published right now: try again.")
+        return channel
+
+    async def _accept(
+        self, caller: Caller, channel: ChannelRow, read: Sequence[Read], atomic: bool
+    ) -> tuple[Response, list[Position]]:
+        await self._check_lag(channel)
+        items: list[Incoming | Problem] = [_incoming(channel, one) for one in read]
+        good = [item for item in items if isinstance(item, Incoming)]
+        if not good or (atomic and len(good) < len(items)):
+            return _refusal(items), []
+        places = await self._appender.append(good)
+        return _answer(caller, items, places), places
+
+    async def _check_lag(self, channel: ChannelRow) -> None:
+        lag = (await self._lags.get("all")).get(channel.id, 0)
+        if channel.private and lag >= channel.lag_limit:
+            raise Problem(
+                429,
+                f"{lag} events wait in {channel.slug} already; at most {channel.lag_limit} may."
+                f" Try again in {_RETRY_AFTER} s.",
+                headers={"Retry-After": _RETRY_AFTER},
+            )
+
+    async def _wait(
+        self, accepted: Response, place: Position, inbox: Inbox, seconds: float
+    ) -> Response:
+        found = await self._answers.wait(place, inbox.subscription_id, seconds)
+        if found is None:
+            return accepted
+        own = [(k, v) for k, v in found.get("headers", {}).items() if k.lower() in _OWN_HEADERS]
+        body = found.get("body")
+        if isinstance(body, str):
+            kind, raw = "text/plain; charset=utf-8", body.encode()
+        else:
+            kind, raw = "application/json", orjson.dumps(body)
+        kind = next((v for k, v in own if k.lower() == "content-type"), kind)
+        rest = tuple((k, v) for k, v in own if k.lower() != "content-type")
+        return Response(int(found["status"]), raw, kind, rest)
+
+
+def _hook_events(
+    headers: Mapping[str, str], body: bytes, defaults: Defaults, found: Mapping[str, str]
+) -> list[Read]:
+    """A webhook's body is the data of one event, whatever it looks like, unless it comes as
+    CloudEvents; form posts carry JSON in a field named `payload`."""
+    kind = reading.media_type(headers)
+    if kind.startswith("application/cloudevents") or "ce-id" in headers:
+        return reading.read_events(headers, body, defaults)
+    if kind == "application/x-www-form-urlencoded":
+        fields = dict(parse_qsl(body.decode("utf-8", "replace"), max_num_fields=1000))
+        data: Any = _payload(fields["payload"]) if "payload" in fields else fields
+    elif not body.strip():
+        data = None
+    elif kind.startswith("text/"):
+        data = body.decode("utf-8", "replace")
+    else:
+        data = _payload(body)
+    event = {"data": data, **{k: v for k, v in found.items() if k in ("id", "type")}}
+    return [reading.check_event(event, defaults)]
+
+
+def _payload(body: bytes | str) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise Problem(400, f"The body isn't valid JSON: {error}") from None
+
+
+def _incoming(channel: ChannelRow, event: Read) -> Incoming | Problem:
+    if isinstance(event, Problem):
+        return event
+    try:
+        body = reading.encode(event)
+    except Problem as problem:
+        return problem
+    except (TypeError, ValueError) as problem:  # a number out of range, say
+        return Problem(422, f"The event can't be stored: {problem}")
+    key = event.get("partitionkey") or event.get("subject") or event["id"]
+    return Incoming(
+        channel_id=channel.id,
+        partition=partition_of(key, channel.partitions),
+        event_id=event["id"],
+        type=event["type"],
+        key=key,
+        digest=digest_of(event["source"], event["id"]),
+        body=body,
+        keep_seconds=channel.keep_seconds,
+    )
+
+
+def _answer(
+    caller: Caller, items: Sequence[Incoming | Problem], places: Sequence[Position]
+) -> Response:
+    """202, or 207 when some were bad: one entry for each event, in order."""
+    entries: list[dict[str, Any]] = []
+    following = iter(places)
+    duplicates = bad = 0
+    for item in items:
+        if isinstance(item, Problem):
+            bad += 1
+            entries.append({"problem": item.as_dict()})
+            continue
+        place = next(following)
+        duplicates += place.duplicate
+        where = f"{place.channel_id}-{place.partition}-{place.offset}"
+        entries.append(
+            {
+                "id": item.event_id,
+                "duplicate": place.duplicate,
+                "trace_url": f"/w/{caller.workspace}/events/{where}",
+            }
+        )
+    body = {
+        "accepted": len(places) - duplicates,
+        "duplicates": duplicates,
+        "events": entries,
+    }
+    return Response(207 if bad else 202, orjson.dumps(body))
+
+
+def _refusal(items: Sequence[Incoming | Problem]) -> Response:
+    """Nothing was stored: all were bad, or one was and the request is atomic."""
+    problems = [item for item in items if isinstance(item, Problem)]
+    if len(items) == 1:
+        problem = problems[0]
+    else:
+        problem = Problem(
+            422,
+            f"{len(problems)} of {len(items)} events are bad; none was stored.",
+            events=[
+                {"index": i, **item.as_dict()}
+                for i, item in enumerate(items)
+                if isinstance(item, Problem)
+            ],
+        )
+    return Response(problem.status, problem.body(), "application/problem+json")
+
+
+def _choose(flow: FlowDoor, slug: str, node: str | None) -> Inbox:
+    if not flow.published or not flow.inboxes:
+        raise Problem(409, f"The flow {slug} has no published producer to trigger: publish it.")
+    if node is None:
+        return flow.inboxes[0]
+    for inbox in flow.inboxes:
+        if inbox.node == node:
+            return inbox
+    names = ", ".join(inbox.node for inbox in flow.inboxes)
+    raise Problem(404, f"The flow {slug} has no producer {node[:60]!r}; it has {names}.")
+
+
+def _options(query: str, known: tuple[str, ...]) -> dict[str, str]:
+    try:
+        options = dict(parse_qsl(query, keep_blank_values=True, max_num_fields=20))
+    except ValueError:
+        raise Problem(400, "The query has too many parameters.") from None
+    for name in options:
+        if name not in known:
+            raise Problem(400, f"Unknown query parameter {name[:40]!r}; known: {', '.join(known)}.")
+    return options
+
+
+def _is_on(options: Mapping[str, str], name: str) -> bool:
+    return options.get(name, "").lower() in ("1", "true", "yes")
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        raise Problem(400, "?wait= is a number of seconds.") from None
+    if not 0 <= seconds <= _MOST_WAIT:
+        raise Problem(400, f"?wait= may be 0 to {_MOST_WAIT:g} seconds.")
+    return seconds

@@ -1,0 +1,299 @@
+"""What events are in a request body? CloudEvents in three modes, plain JSON, arrays and NDJSON.
+
+Pure: bytes and headers in, checked CloudEvents objects (or a problem for each bad one) out.
+Sources: CloudEvents 1.0.2 and its HTTP binding, JSON format and JSON batch format.
+"""
+
+import base64
+import re
+import secrets
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from workflows.ingest.problems import Problem
+
+EVENT_BYTES = 256 * 1024
+BODY_BYTES = 8 * 1024 * 1024
+MOST_EVENTS = 1_000  # in one request
+MOST_DEPTH = 64
+_TEXT_LENGTH = 255
+
+_ATTRIBUTES = frozenset(
+    (
+        "specversion",
+        "id",
+        "source",
+        "type",
+        "time",
+        "subject",
+        "datacontenttype",
+        "dataschema",
+        "partitionkey",
+        "traceparent",
+        "data",
+        "data_base64",
+    )
+)
+_STRINGS = ("subject", "datacontenttype", "dataschema", "partitionkey", "traceparent")
+_EXTENSION = re.compile(r"[a-z0-9]{1,20}\Z")
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)\Z")
+
+Body = dict[str, Any]  # a CloudEvents object
+Read = Body | Problem
+
+
+class Defaults:
+    """What an event gets that doesn't say it itself."""
+
+    def __init__(self, source: str, type: str = "", now: float | None = None) -> None:
+        moment = time.time() if now is None else now
+        self.source, self.type = source, type
+        stamp = datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
+        self.time = stamp.replace("+00:00", "Z")
+        self._milliseconds = int(moment * 1000)
+
+    def new_id(self) -> str:
+        """Unique, and sorting by time: 48 bits of milliseconds, 80 random ones."""
+        return f"{self._milliseconds:012x}{secrets.token_hex(10)}"
+
+
+def media_type(headers: Mapping[str, str]) -> str:
+    return headers.get("content-type", "application/json").split(";")[0].strip().lower()
+
+
+def read_events(headers: Mapping[str, str], body: bytes, defaults: Defaults) -> list[Read]:
+    """All events of a request to the events door. Raises Problem when it can't be read at all."""
+    if len(body) > BODY_BYTES:
+        raise Problem(413, f"The body has {len(body)} bytes; at most {BODY_BYTES} are taken.")
+    kind = media_type(headers)
+    if "ce-id" in headers or "ce-type" in headers or "ce-specversion" in headers:
+        return [_binary(headers, kind, body, defaults)]
+    if kind in ("application/x-ndjson", "application/ndjson", "application/jsonl"):
+        return _ndjson(body, defaults)
+    if kind == "application/cloudevents-batch+json":
+        items = _json(body)
+        if not isinstance(items, list):
+            raise Problem(400, "A CloudEvents batch is a JSON array.")
+        return _many(items, defaults, strict=True)
+    if kind == "application/cloudevents+json":
+        return [check_event(_json(body), defaults, strict=True)]
+    if kind != "application/json" and not kind.endswith("+json"):
+        raise Problem(
+            415,
+            f"{kind} isn't read here. Send application/json, application/x-ndjson or CloudEvents.",
+        )
+    value = _json(body)
+    return _many(value, defaults) if isinstance(value, list) else [check_event(value, defaults)]
+
+
+def read_trigger(headers: Mapping[str, str], body: bytes, defaults: Defaults) -> list[Read]:
+    """The events of a request to a flow's trigger.
+
+    Plain JSON that is an object with a `data` member and only event attributes beside it is an
+    event; any other JSON value is the data of one.
+    """
+    kind = media_type(headers)
+    if kind == "application/json" and not any(name.startswith("ce-") for name in headers):
+        value = _json(body) if body.strip() else None
+        if not (isinstance(value, dict) and "data" in value and value.keys() <= _ATTRIBUTES):
+            return [check_event({"data": value}, defaults)]
+    return read_events(headers, body, defaults)
+
+
+def _json(body: bytes) -> Any:
+    if len(body) > BODY_BYTES:
+        raise Problem(413, f"The body has {len(body)} bytes; at most {BODY_BYTES} are taken.")
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise Problem(400, f"The body isn't valid JSON: {error}") from None
+
+
+def _many(items: list[Any], defaults: Defaults, strict: bool = False) -> list[Read]:
+    if not items:
+        raise Problem(422, "The array is empty: send at least one event.")
+    if len(items) > MOST_EVENTS:
+        raise Problem(413, f"{len(items)} events in one request; at most {MOST_EVENTS} are taken.")
+    return [check_event(item, defaults, strict=strict) for item in items]
+
+
+def _ndjson(body: bytes, defaults: Defaults) -> list[Read]:
+    lines = [line for line in body.splitlines() if line.strip()]
+    if not lines:
+        raise Problem(422, "The body is empty: send one event a line.")
+    if len(lines) > MOST_EVENTS:
+        raise Problem(413, f"{len(lines)} events in one request; at most {MOST_EVENTS} are taken.")
+    out: list[Read] = []
+    for line in lines:
+        try:
+            out.append(check_event(_json(line), defaults))
+        except Problem as problem:
+            out.append(problem)
+    return out
+
+
+def _binary(headers: Mapping[str, str], kind: str, body: bytes, defaults: Defaults) -> Read:
+    event: Body = {
+        name[3:]: _percent_decoded(value)
+        for name, value in headers.items()
+        if name.startswith("ce-")
+    }
+    if "content-type" in headers:
+        event["datacontenttype"] = headers["content-type"]
+    if kind == "application/json" or kind.endswith("+json"):
+        event["data"] = _json(body) if body.strip() else None
+    elif kind.startswith("text/"):
+        try:
+            event["data"] = body.decode()
+        except UnicodeDecodeError:
+            return Problem(400, "The body isn't valid UTF-8 text.")
+    else:
+        event["data_base64"] = base64.b64encode(body).decode()
+    return check_event(event, defaults, strict=True)
+
+
+def _percent_decoded(value: str) -> str:
+    from urllib.parse import unquote
+
+    return unquote(value)
+
+
+def check_event(value: Any, defaults: Defaults, strict: bool = False) -> Read:
+    """A complete CloudEvents object, or what is wrong. `strict`: nothing required may be missing.
+
+    Never raises.
+    """
+    if not isinstance(value, dict):
+        return Problem(422, f"An event is a JSON object, not {_kind(value)}.")
+    if strict:
+        for name in ("specversion", "id", "source", "type"):
+            if name not in value:
+                return Problem(422, f"The CloudEvents attribute {name} is missing.")
+    if value.get("specversion", "1.0") != "1.0":
+        return Problem(422, 'specversion must be "1.0".')
+    event: Body = {"specversion": "1.0"}
+    for name, default in (
+        ("id", None),
+        ("source", defaults.source),
+        ("type", defaults.type),
+    ):
+        given = value.get(name)
+        if given is None:
+            given = defaults.new_id() if default is None else default
+            if not given:
+                return Problem(422, 'The event has no type: add "type": "OrderCreated", say.')
+        if (wrong := _wrong_text(name, given)) is not None:
+            return wrong
+        event[name] = given
+    moment = value.get("time")
+    if moment is None:
+        moment = defaults.time
+    elif not isinstance(moment, str) or not _is_time(moment):
+        return Problem(422, 'time must be RFC 3339 text such as "2026-11-23T10:00:00Z".')
+    event["time"] = moment
+    for name in _STRINGS:
+        given = value.get(name)
+        if given is not None:
+            if (wrong := _wrong_text(name, given)) is not None:
+                return wrong
+            event[name] = given
+    return _with_data(event, value)
+
+
+def _with_data(event: Body, value: dict[str, Any]) -> Read:
+    for name, given in value.items():
+        if name in _ATTRIBUTES:
+            continue
+        if not _EXTENSION.match(name):
+            return Problem(
+                422,
+                f"{name[:40]!r} isn't an event attribute: put it into data, or name it with up"
+                " to 20 lower-case letters and digits.",
+            )
+        if not isinstance(given, str | int | bool):
+            return Problem(422, f"The extension {name} must be text, a whole number or a boolean.")
+        if isinstance(given, str) and (wrong := _wrong_text(name, given, empty=True)):
+            return wrong
+        event[name] = given
+    if "data_base64" in value:
+        raw = value["data_base64"]
+        if not isinstance(raw, str) or not _is_base64(raw):
+            return Problem(422, "data_base64 must be Base64 text.")
+        if value.get("data") is not None:
+            return Problem(422, "Send data or data_base64, not both.")
+        event["data_base64"] = raw
+    else:
+        event["data"] = value.get("data")
+        if not _is_shallow(event["data"]):
+            return Problem(400, f"data is nested deeper than {MOST_DEPTH} levels.")
+    return event
+
+
+def encode(event: Body) -> bytes:
+    """The event as it will lie in the log. Raises Problem when it is too large."""
+    body = orjson.dumps(event)
+    if len(body) > EVENT_BYTES:
+        raise Problem(
+            413,
+            f"The event has {len(body)} bytes; at most {EVENT_BYTES} are taken. Store the payload"
+            " elsewhere and send its address.",
+        )
+    return body
+
+
+def _wrong_text(name: str, value: Any, empty: bool = False) -> Problem | None:
+    if not isinstance(value, str):
+        return Problem(422, f"{name} must be text, not {_kind(value)}.")
+    if not value and not empty:
+        return Problem(422, f"{name} must not be empty.")
+    if len(value) > _TEXT_LENGTH:
+        return Problem(
+            422, f"{name} has {len(value)} characters; at most {_TEXT_LENGTH} are taken."
+        )
+    if "\x00" in value:
+        return Problem(422, f"{name} contains a NUL character.")
+    return None
+
+
+def _is_time(value: str) -> bool:
+    if not _TIME.match(value):
+        return False
+    try:
+        datetime.fromisoformat(value[:19] + "+00:00")
+    except ValueError:
+        return False
+    return True
+
+
+def _is_base64(value: str) -> bool:
+    try:
+        base64.b64decode(value, validate=True)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_shallow(value: Any) -> bool:
+    """Whether nothing in it is nested deeper than the limit. Doesn't recurse."""
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(MOST_DEPTH):
+        if not level:
+            return True
+        following: list[Any] = []
+        for one in level:
+            for item in one.values() if isinstance(one, dict) else one:
+                if isinstance(item, dict | list):
+                    following.append(item)
+        level = following
+    return not level
+
+
+def _kind(value: Any) -> str:
+    if value is None:
+        return "null"
+    names = {bool: "a boolean", int: "a number", float: "a number", str: "text", list: "an array"}
+    return names.get(type(value), "an object")
