@@ -29,18 +29,30 @@ class Views:
     """Each event's dict and activation, made once and shared by all nodes of a run."""
 
     def __init__(self) -> None:
-        self._made: dict[int, tuple[Event, Activation]] = {}
+        # Each event is kept with what is made of it, so that its id() can't be given to another.
+        self._dicts: dict[int, tuple[Event, dict[str, Any]]] = {}
+        self._activations: dict[int, tuple[Event, Activation]] = {}
 
-    def of(self, event: Event) -> Activation:
-        """The event bound for expressions; `.event` is its CloudEvents dict."""
-        found = self._made.get(id(event))
+    def dict_of(self, event: Event) -> dict[str, Any]:
+        """The event's CloudEvents object, to be read only."""
+        found = self._dicts.get(id(event))
         if found is not None:
             return found[1]
-        if len(self._made) >= _MOST_VIEWS:
-            self._made.clear()
-        activation = bind(event.as_dict(), event.accepted_at)
-        # The event is kept with it, so that its id() can't be given to another meanwhile.
-        self._made[id(event)] = (event, activation)
+        if len(self._dicts) >= _MOST_VIEWS:
+            self._dicts.clear()
+        made = event.as_dict()
+        self._dicts[id(event)] = (event, made)
+        return made
+
+    def of(self, event: Event) -> Activation:
+        """The event bound for expressions; `.event` is its CloudEvents object."""
+        found = self._activations.get(id(event))
+        if found is not None:
+            return found[1]
+        if len(self._activations) >= _MOST_VIEWS:
+            self._activations.clear()
+        activation = bind(self.dict_of(event), event.accepted_at)
+        self._activations[id(event)] = (event, activation)
         return activation
 
 

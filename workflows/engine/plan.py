@@ -19,6 +19,8 @@ class PlannedNode(msgspec.Struct, frozen=True):
     targets: Mapping[str, tuple[str, ...]]  # port -> nodes it is wired to
     ways: Mapping[str, tuple[tuple[str, bytes], ...]]  # port -> (node, name of the wire)
     index: int  # place in the plan's order
+    is_consumer: bool
+    keeps_state: bool
 
     @property
     def takes_errors(self) -> bool:
@@ -67,7 +69,14 @@ def build_plan(
             for port, ends in ports.items()
         }
         planned[node_id] = PlannedNode(
-            node_id, name, node, MappingProxyType(ports), MappingProxyType(ways), index
+            id=node_id,
+            name=name,
+            node=node,
+            targets=MappingProxyType(ports),
+            ways=MappingProxyType(ways),
+            index=index,
+            is_consumer=node.role == "consumer",
+            keeps_state=type(node).state_keys is not Node.state_keys,
         )
     return Plan(
         workspace=workspace,

@@ -8,8 +8,10 @@ import heapq
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from time import perf_counter_ns
-from typing import Any, NamedTuple
+from typing import Any
 from zlib import crc32
+
+import msgspec
 
 from workflows.engine.context import NodeContext, Surroundings, Views
 from workflows.engine.event import JSON, Event
@@ -25,7 +27,7 @@ _SHOWN_EVENTS = 10  # of the many that one event became
 _LONGEST_MESSAGE = 1_000
 
 
-class _Call(NamedTuple):
+class _Call(msgspec.Struct, frozen=True):
     """One arrival to be handled, and how: `begin` starts the node's code."""
 
     arrival: Arrival
@@ -126,7 +128,7 @@ class _Runner:
         ctx = self._contexts.get(planned.id)
         if ctx is None:
             ctx = self._contexts[planned.id] = NodeContext(self._names, planned.id, self._views)
-        state_keys = self._load_state(planned, calls, ctx)
+        state_keys = self._load_state(planned, calls, ctx) if planned.keeps_state else []
         for index, call in enumerate(calls):
             arrival, settlement = call.arrival, call.settlement
             ctx.point_at(arrival)
@@ -140,8 +142,8 @@ class _Runner:
     def _load_state(
         self, planned: PlannedNode, calls: list[_Call], ctx: NodeContext
     ) -> list[tuple[str, ...]]:
-        """The keys of each call; empty for a node without any. A key that can't be worked out is
-        left to `handle`, which fails on it for its event alone."""
+        """The keys of each call. One that can't be worked out is left to `handle`, which then
+        fails for its event alone."""
         keys: list[tuple[str, ...]] = []
         for call in calls:
             try:
@@ -149,8 +151,6 @@ class _Runner:
                 keys.append(planned.node.state_keys(call.arrival.event, ctx))
             except Exception:
                 keys.append(())
-        if not any(keys):
-            return []
         ctx.state.load(self._surroundings, [key for some in keys for key in some])
         return keys
 
@@ -166,11 +166,13 @@ class _Runner:
         if failed is not None:
             self._fail(planned, ctx, call, said, failed, own_us)
             return
-        ctx.state.accept()
+        if planned.keeps_state:
+            ctx.state.accept()
         for arrival in sent:
             self.add(arrival)
-        self._request(ctx, call.arrival, said)
-        outcome, why = judge(said, planned.node.role == "consumer", bool(sent), unwired)
+        if said.ask is not None or said.hold is not None or said.inside:
+            self._request(ctx, call.arrival, said)
+        outcome, why = judge(said, planned.is_consumer, bool(sent), unwired)
         self._step(
             planned,
             call,
@@ -215,17 +217,17 @@ class _Runner:
     def _output(
         self, planned: PlannedNode, came: Event, emissions: list[Emission]
     ) -> dict[str, Any] | None:
-        is_filter = planned.node.role == "filter"  # shown even where nobody takes it
         changed = [
             event
             for port, event in emissions
-            if event is not came and (is_filter or port in planned.targets)
+            # What a filter made is shown even where nobody takes it.
+            if event is not came and (not planned.is_consumer or port in planned.targets)
         ]
         if not changed:
             return None
         if len(changed) == 1:
-            return dict(self._views.of(changed[0]).event)
-        shown = [dict(self._views.of(event).event) for event in changed[:_SHOWN_EVENTS]]
+            return self._views.dict_of(changed[0])
+        shown = [self._views.dict_of(event) for event in changed[:_SHOWN_EVENTS]]
         return {"events": shown, "total": len(changed)}
 
     def _fail(
