@@ -131,12 +131,14 @@ def sort_nodes(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """(an order in which wires lead onwards, the nodes that are in a cycle or behind one).
 
-    Wires out of a `holding` node don't count: the event rests there, so the walk ends.
+    A cycle through a `holding` node is cut behind it: the event rests there, so the walk ends.
     """
+    back = [Wire(wire.target, "", wire.source) for wire in wires]
+    before = {node: find_reachable([node], back) for node in holding}
     after: dict[str, list[str]] = {node: [] for node in ids}
     waits_for = dict.fromkeys(ids, 0)
     for wire in wires:
-        if wire.source not in holding:
+        if wire.target not in before.get(wire.source, ()):
             after[wire.source].append(wire.target)
             waits_for[wire.target] += 1
     ready = sorted((node for node, count in waits_for.items() if not count), reverse=True)
