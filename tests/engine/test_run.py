@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.engine.make import make_arrivals, make_event, make_plan
+from workflows.engine.context import NodeContext, Views
 from workflows.engine.effects import Reply
 from workflows.engine.event import JSON
 from workflows.engine.plan import Plan
@@ -308,3 +309,12 @@ def test_every_arrival_is_accounted_for_and_a_second_run_is_the_same(
 
     again = run(plan, FakeSurroundings(), arrivals=make_arrivals(data))
     assert comparable(walk) == comparable(again)
+
+
+def test_chance_is_the_same_for_an_event_and_node_whenever_it_runs_again() -> None:
+    views = Views()
+    one, other = (NodeContext({"workspace": "w", "flow": "f"}, node, views) for node in "ab")
+    event = make_event()
+    assert one.random(event) == one.random(event.replace(data="changed"))
+    assert one.random(event) != other.random(event)
+    assert 0 <= one.random(event) < 1

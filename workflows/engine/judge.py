@@ -1,9 +1,15 @@
 """How does what a node said become the outcome of its step?"""
 
+from collections.abc import Sequence
 from typing import Any
 
+from workflows.engine.context import Views
 from workflows.engine.event import JSON, Event
+from workflows.engine.node import Emission
 from workflows.engine.outcome import Said
+from workflows.engine.plan import PlannedNode
+
+_SHOWN_EVENTS = 10  # of the many that one event became
 
 
 def judge(said: Said, is_consumer: bool, has_sent: bool, unwired: list[str]) -> tuple[str, JSON]:
@@ -29,6 +35,24 @@ def _explain(because: JSON, **more: JSON) -> JSON:
     if because is None:
         return more
     return {**because, **more} if isinstance(because, dict) else {"because": because, **more}
+
+
+def show_output(
+    views: Views, planned: PlannedNode, came: Event, emissions: Sequence[Emission]
+) -> dict[str, Any] | None:
+    """What a step shows as its output: the events that differ from the one that came."""
+    changed = [
+        event
+        for port, event in emissions
+        # What a filter made is shown even where nobody takes it.
+        if event is not came and (not planned.is_consumer or port in planned.targets)
+    ]
+    if not changed:
+        return None
+    if len(changed) == 1:
+        return views.dict_of(changed[0])
+    shown = [views.dict_of(event) for event in changed[:_SHOWN_EVENTS]]
+    return {"events": shown, "total": len(changed)}
 
 
 def with_error(event: Event, node_id: str, failure: dict[str, Any]) -> Event:

@@ -9,21 +9,20 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from time import perf_counter_ns
 from typing import Any
-from zlib import crc32
 
 import msgspec
 
 from workflows.engine.context import NodeContext, Surroundings, Views
 from workflows.engine.event import JSON, Event
-from workflows.engine.judge import judge, with_error
-from workflows.engine.node import Context, Emission, Failed, Result
+from workflows.engine.judge import judge, show_output, with_error
+from workflows.engine.node import Context, Failed, Result
 from workflows.engine.outcome import Begin, Said, listen
 from workflows.engine.plan import Plan, PlannedNode
 from workflows.engine.retry import decide
 from workflows.engine.walk import Arrival, Ask, Dead, Held, Retry, Settlement, Step, Walk
+from workflows.engine.ways import counted, lead_on
 
 MOST_ARRIVALS = 10_000  # of one root in one run
-_SHOWN_EVENTS = 10  # of the many that one event became
 _LONGEST_MESSAGE = 1_000
 
 
@@ -102,7 +101,8 @@ class _Runner:
         if planned is None:
             self._lose(arrival, 0)
             return
-        moved = _changed(arrival, event=arrival.event.replace(accepted_at=due))
+        event = arrival.event.replace(accepted_at=due)
+        moved = Arrival(arrival.root, arrival.node, event, arrival.path, arrival.fresh)
         self._queue(planned, _Call(moved, planned.node.release, b"~released"))
 
     def _queue(self, planned: PlannedNode, call: _Call) -> None:
@@ -159,7 +159,9 @@ class _Runner:
         self, planned: PlannedNode, ctx: NodeContext, call: _Call, said: Said, own_us: int
     ) -> None:
         failed = said.failed
-        sent, unwired = ([], []) if failed else self._lead_on(planned, call, said.emissions)
+        sent, unwired = (
+            ([], []) if failed else lead_on(planned, call.arrival, call.way, said.emissions)
+        )
         if failed is None and self._counts[call.arrival.root] + len(sent) > MOST_ARRIVALS:
             says = f"One event led to more than {MOST_ARRIVALS:,} others in one run."
             failed = Failed("limit", says)
@@ -180,55 +182,19 @@ class _Runner:
             own_us,
             ports=tuple([port for port, _ in said.emissions]),
             why=why,
-            output=self._output(planned, call.arrival.event, said.emissions),
+            output=show_output(self._views, planned, call.arrival.event, said.emissions),
         )
-
-    def _lead_on(
-        self, planned: PlannedNode, call: _Call, emissions: list[Emission]
-    ) -> tuple[list[Arrival], list[str]]:
-        """The arrivals at the ends of the wires, and the ports without one."""
-        arrival = call.arrival
-        base = crc32(call.way, arrival.path) if call.way else arrival.path
-        sent: list[Arrival] = []
-        unwired: list[str] = []
-        for index, (port, event) in enumerate(emissions):
-            ways = planned.ways.get(port)
-            if ways is None:
-                unwired.append(port)
-                continue
-            for target, wire in ways:
-                path = crc32(wire, base)
-                if index:
-                    path = crc32(b"#%d" % index, path)
-                sent.append(Arrival(arrival.root, target, event, path))
-        return sent, unwired
 
     def _request(self, ctx: NodeContext, arrival: Arrival, said: Said) -> None:
         """Note what the node wants done. An arrival that waits was counted when it came."""
         if said.ask is not None:
-            asking = _changed(arrival, fresh=False)
+            asking = counted(arrival)
             self._walk.asks.append(Ask(asking, said.ask, ctx.effect_key(0)))
         if said.hold is not None:
-            waiting = _changed(arrival, fresh=False)
+            waiting = counted(arrival)
             self._walk.held.append(Held(waiting, said.hold.due, said.hold.reason))
         for nth, effect in enumerate(said.inside):
             self._walk.inside.append(Ask(arrival, effect, ctx.effect_key(nth)))
-
-    def _output(
-        self, planned: PlannedNode, came: Event, emissions: list[Emission]
-    ) -> dict[str, Any] | None:
-        changed = [
-            event
-            for port, event in emissions
-            # What a filter made is shown even where nobody takes it.
-            if event is not came and (not planned.is_consumer or port in planned.targets)
-        ]
-        if not changed:
-            return None
-        if len(changed) == 1:
-            return self._views.dict_of(changed[0])
-        shown = [self._views.dict_of(event) for event in changed[:_SHOWN_EVENTS]]
-        return {"events": shown, "total": len(changed)}
 
     def _fail(
         self,
@@ -258,7 +224,7 @@ class _Runner:
         sent: list[Arrival] = []
         if planned.takes_errors:
             event = with_error(arrival.event, planned.id, failure)
-            sent, _ = self._lead_on(planned, call, [("error", event)])
+            sent, _ = lead_on(planned, arrival, call.way, [("error", event)])
         if sent and self._counts[arrival.root] + len(sent) <= MOST_ARRIVALS:
             for onward in sent:
                 self.add(onward)
@@ -266,14 +232,14 @@ class _Runner:
             self._step(planned, call, "passed", own_us, ports, said.because, error=failure)
             return
         attempts = settlement.attempt if settlement is not None else 1
-        self._walk.dead.append(Dead(_changed(arrival, fresh=False), failure, attempts))
+        self._walk.dead.append(Dead(counted(arrival), failure, attempts))
         self._step(planned, call, "dead", own_us, error=failure, why=said.because)
 
     def _lose(self, arrival: Arrival, attempt: int) -> None:
         """End an arrival at a node that the plan doesn't have."""
         says = f'The flow has no node "{arrival.node}" in this version.'
         failure = {"kind": "unknown-node", "message": says}
-        self._walk.dead.append(Dead(_changed(arrival, fresh=False), failure, max(attempt, 1)))
+        self._walk.dead.append(Dead(counted(arrival), failure, max(attempt, 1)))
         self._walk.steps.append(
             Step(arrival.root, arrival.node, "dead", arrival.path, error=failure, attempt=attempt)
         )
@@ -306,8 +272,3 @@ class _Runner:
                 attempt,
             )
         )
-
-
-def _changed(arrival: Arrival, **changes: Any) -> Arrival:
-    values = {"event": arrival.event, "fresh": arrival.fresh, **changes}
-    return Arrival(arrival.root, arrival.node, values["event"], arrival.path, values["fresh"])

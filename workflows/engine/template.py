@@ -29,11 +29,6 @@ class Template:
         self.source = source
         self._parts = _parse(source, env or event_env())
 
-    @property
-    def is_constant(self) -> bool:
-        """Whether there is nothing to fill in."""
-        return all(isinstance(part, str) for part in self._parts)
-
     def render(self, activation: Activation) -> str:
         """The text for this event. Raises EvaluationError."""
         return "".join(

@@ -37,6 +37,11 @@ class Step(msgspec.Struct, frozen=True):
 
     `outcome`: passed, filtered, deduplicated, expired, delivered, dead (final), or held, waiting,
     retrying (the arrival is still there and a later step will end it).
+
+    `why` is what the node told about its decision (a condition: {"condition": [{"text", "value",
+    "values", "error"?, "skipped"?}], "result"}), with these keys added where they apply: `reason`
+    (of a filtered or held event), `until` (Unix seconds), `unwired` (ports), `detail` (delivered).
+    `output` is the event emitted, or {"events": [the first ones], "total"} when there are several.
     """
 
     root: int
@@ -45,7 +50,7 @@ class Step(msgspec.Struct, frozen=True):
     path: int = 0
     ports: tuple[str, ...] = ()  # one entry per emission, in order
     why: JSON = None
-    output: dict[str, Any] | None = None  # what it emitted or sent, only where it changed
+    output: dict[str, Any] | None = None  # only where it differs from what came
     error: dict[str, Any] | None = None  # kind, message, detail
     own_us: int = 0  # microseconds in the node's own code
     effect_ms: float = 0.0  # milliseconds the effect took

@@ -73,7 +73,9 @@ class Http(Consumer):
             " of the template, or nothing. GET never sends a body.",
         )
         template: LongTemplateText = Field(
-            default="", description="The body when it is a template; ${…} fills in values."
+            default="",
+            max_length=100_000,
+            description="The body when it is a template; ${…} fills in values.",
         )
         timeout_seconds: float = Field(
             default=10.0, gt=0, le=60, description="How long to wait for the answer."
