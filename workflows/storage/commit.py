@@ -36,6 +36,7 @@ def _commit_flow(part: FlowCommit, owner: str) -> Committed:
     _move_cursors(part)
     _take_over("workflows_effect", part.flow_id, owner, part.settled, part.retries)
     _take_over("workflows_held", part.flow_id, owner, part.released, [])
+    _close_redriven(part)
     wanted = len(part.traces) + len(part.changes) + len(part.effects) + len(part.held)
     first = _advance_clock(part.flow_id, wanted) + 1
     number = first
@@ -254,6 +255,15 @@ def _insert_dead(part: FlowCommit) -> None:
             for dead in part.dead
         ],
     )
+
+
+def _close_redriven(part: FlowCommit) -> None:
+    for dead_letter_id in part.redriven:
+        if not sql.execute(
+            "UPDATE workflows_deadletter SET state = 'redriven' WHERE id = %s AND state = 'open'",
+            (dead_letter_id,),
+        ):
+            raise Fenced(f"dead letter {dead_letter_id} was taken up by somebody else")
 
 
 def _write_tallies(part: FlowCommit) -> None:

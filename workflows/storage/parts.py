@@ -136,6 +136,7 @@ class FlowCommit(msgspec.Struct):
     held: list[NewHeld] = []
     released: list[int] = []  # numbers of held arrivals that went on
     dead: list[NewDeadLetter] = []
+    redriven: list[int] = []  # ids of dead letters that this commit runs again
     answers: list[NewAnswer] = []
     published: list[log.Incoming] = []
     counters: dict[tuple[str, int, str], int] = {}  # (node, partition, name) -> more

@@ -7,11 +7,13 @@ from celery.signals import worker_ready, worker_shutting_down
 from django.db import close_old_connections
 
 from workflows.storage import cursors, retention, work
+from workflows.storage.parts import Fenced
 from workflows.tasks import clock, health
 from workflows.tasks.drain import drain_slice
 from workflows.tasks.nudge import nudge
 from workflows.tasks.owner import owner
 from workflows.tasks.process import performer, stop_performer
+from workflows.tasks.redrive import redrive as run_again
 
 _STOP_SECONDS = 8.0
 
@@ -22,6 +24,16 @@ def drain(subscription_id: int) -> None:
     close_old_connections()
     if drain_slice(subscription_id):
         nudge([subscription_id])
+
+
+@shared_task(name="workflows.redrive")
+def redrive(dead_letter_id: int) -> None:
+    """Run a dead letter again; nothing happens when somebody else already did."""
+    close_old_connections()
+    try:
+        run_again(dead_letter_id)
+    except Fenced:
+        return
 
 
 @shared_task(name="workflows.tick")

@@ -7,6 +7,8 @@ change number, and looks by itself from time to time.
 import asyncio
 import logging
 import threading
+from collections.abc import AsyncIterator
+from typing import Any
 
 from channels.layers import get_channel_layer
 
@@ -62,3 +64,20 @@ class Hints:
             await layer.group_send(GROUP, message)
         except Exception as problem:  # Redis away: rooms look by themselves
             log.warning("hint not sent: %s", problem)
+
+
+async def listen() -> AsyncIterator[dict[str, Any]]:
+    """Hints as they come, for ever. Reconnects by itself; what came meanwhile is lost."""
+    while True:
+        layer = get_channel_layer()
+        assert layer is not None
+        try:
+            name = await layer.new_channel()
+            await layer.group_add(GROUP, name)
+            while True:
+                yield await layer.receive(name)
+        except asyncio.CancelledError:
+            raise
+        except Exception as problem:  # Redis away
+            log.warning("hints are late: %s", problem)
+            await asyncio.sleep(0.5)

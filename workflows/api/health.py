@@ -1,0 +1,67 @@
+"""Is this process alive, and can it accept events? And the figures that Prometheus reads."""
+
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+from workflows.storage import metrics, people, sql
+
+
+def healthz(request: HttpRequest) -> HttpResponse:
+    """The process answers. Asks nobody else."""
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+def readyz(request: HttpRequest) -> HttpResponse:
+    """Events can be accepted: the database answers and knows our tables."""
+    try:
+        sql.fetch("SELECT 1 FROM workflows_head LIMIT 1")
+    except DatabaseError as problem:
+        return JsonResponse(
+            {"ready": False, "detail": f"The database can't be used: {problem}"}, status=503
+        )
+    return JsonResponse({"ready": True})
+
+
+def prometheus(request: HttpRequest) -> HttpResponse:
+    """Figures of the token's workspace. Needs a bearer token with the scope traces:read."""
+    kind, _, text = request.headers.get("Authorization", "").partition(" ")
+    token = people.find_token(text.strip()) if kind.lower() == "bearer" else None
+    if token is None or not token.may("traces:read"):
+        return HttpResponse(
+            "Send a token with the scope traces:read: Authorization: Bearer ef_…\n",
+            status=401,
+            content_type="text/plain",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+    registry = CollectorRegistry()
+    registry.register(_Collector(token.workspace_id))  # type: ignore[arg-type]
+    return HttpResponse(
+        generate_latest(registry), content_type="text/plain; version=0.0.4; charset=utf-8"
+    )
+
+
+class _Collector:
+    def __init__(self, workspace_id: int) -> None:
+        self._workspace_id = workspace_id
+
+    def collect(self) -> list[CounterMetricFamily | GaugeMetricFamily]:
+        arrivals = CounterMetricFamily(
+            "eventflow_node_events", "Arrivals and outcomes.", labels=["flow", "node", "outcome"]
+        )
+        for flow, node, name, n in metrics.counters(self._workspace_id):
+            arrivals.add_metric([flow, node, name], n)
+        lag = GaugeMetricFamily(
+            "eventflow_lag", "Events a flow has still to take.", labels=["flow"]
+        )
+        parked = GaugeMetricFamily(
+            "eventflow_parked", "Effects and held arrivals that wait.", labels=["flow", "kind"]
+        )
+        dead = GaugeMetricFamily("eventflow_dead_letters", "Open dead letters.", labels=["flow"])
+        for flow, figures in metrics.flows(self._workspace_id).items():
+            lag.add_metric([flow], figures.lag)
+            parked.add_metric([flow, "effect"], figures.effects)
+            parked.add_metric([flow, "held"], figures.held)
+            dead.add_metric([flow], figures.dead)
+        return [arrivals, lag, parked, dead]
