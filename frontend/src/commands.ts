@@ -12,6 +12,7 @@ import type { Point } from "./types";
 
 const CALM_MS = 140;
 const FAR = 5;
+const PATIENCE_FRAMES = 60;
 const STEPS: Partial<Record<Command, Point>> = {
   left: [-GRID, 0],
   right: [GRID, 0],
@@ -23,10 +24,12 @@ const isWriting = (target: EventTarget | null): boolean =>
   target instanceof Element &&
   target.closest("input, textarea, select, [contenteditable], dialog") !== null;
 
-const onCanvas = (target: EventTarget | null): boolean =>
-  target === document.body || (target instanceof Element && target.closest(".canvas") !== null);
+/** Panels with a use of their own for arrows and Delete; elsewhere those keys mean the canvas. */
+const isElsewhere = (target: EventTarget | null): boolean =>
+  target instanceof Element &&
+  target.closest(".traces, .inspector, .topbar, .rail, .quick-add, .menu") !== null;
 
-/** Commands that only make sense while the canvas has the keyboard. */
+/** Commands about the selection. */
 const CANVAS_ONLY = new Set<Command>([
   "left", "right", "up", "down", "open", "delete", "delete-heal", "select-all", "duplicate",
 ]);
@@ -48,9 +51,13 @@ export function centre(flow: ReactFlowInstance): Point {
   return [x - NODE_WIDTH / 2, y - NODE_HEIGHT / 2];
 }
 
-/** Puts the keyboard into an element, once it is there. */
-export function focusSoon(selector: string): void {
-  requestAnimationFrame(() => document.querySelector<HTMLElement>(selector)?.focus());
+/** Puts the keyboard into an element once it is there: a form may still be on its way. */
+export function focusSoon(selector: string, frames = PATIENCE_FRAMES): void {
+  requestAnimationFrame(() => {
+    const element = document.querySelector<HTMLElement>(selector);
+    if (element) element.focus();
+    else if (frames > 0) focusSoon(selector, frames - 1);
+  });
 }
 
 /** Selects the node or wire that has the keyboard, as a click would. */
@@ -119,7 +126,7 @@ export function useCommands(): void {
       const command = commandFor(event);
       if (!command || event.defaultPrevented) return;
       if (isWriting(event.target) && !EVERYWHERE.has(command)) return;
-      if (CANVAS_ONLY.has(command) && !onCanvas(event.target)) return;
+      if (CANVAS_ONLY.has(command) && isElsewhere(event.target)) return;
       if (run(command, app, flow, event.shiftKey)) event.preventDefault();
     };
     const copy = (event: ClipboardEvent) => {

@@ -41,7 +41,7 @@ export function tidy(
 ): Record<string, Point> {
   if (doc.nodes.length === 0) return {};
   const graph = new Graph();
-  graph.setGraph({ rankdir: "LR", nodesep: 40, ranksep: GAP, ranker: "network-simplex" });
+  graph.setGraph({ rankdir: "LR", nodesep: 40, edgesep: 60, ranksep: GAP, ranker: "network-simplex" });
   graph.setDefaultEdgeLabel(() => ({}));
   for (const { id } of doc.nodes) {
     graph.setNode(id, { width: NODE_WIDTH, height: nodeHeight(portsOf(id)) });

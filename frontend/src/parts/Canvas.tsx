@@ -22,9 +22,7 @@ const NODE_TYPES = { card: FlowNode };
 const EDGE_TYPES = { wire: FlowWire };
 const SHOWS_ALL_BELOW = 300;
 
-const roleColour = (role: string): string =>
-  ({ producer: "var(--producer)", filter: "var(--filter)", consumer: "var(--consumer)" })[role] ??
-  "var(--unknown)";
+const roleColour = (role: string): string => `var(--${role}-edge)`;
 
 /** The id of the wire under a point of the screen. */
 function wireUnder(x: number, y: number): string | null {
@@ -144,6 +142,7 @@ export function Canvas() {
           null}
         nodesDraggable={editor.canEdit}
         nodesConnectable={editor.canEdit}
+        selectNodesOnDrag={false}
         connectionLineType={ConnectionLineType.Bezier}
         connectionRadius={28}
         connectOnClick={editor.canEdit}

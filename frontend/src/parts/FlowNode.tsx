@@ -94,7 +94,9 @@ function FlowNodeCard({ id, selected }: { id: string; selected?: boolean }) {
   const hasFailed = useLive((live) => (live.nodes[id]?.dead ?? 0) > 0);
   const portList = useEditor(() => editor.portsOf(id).join("\n"));
   const update = useUpdateNodeInternals();
-  useEffect(() => update(id), [id, portList, update]);
+  useEffect(() => {
+    update(id);
+  }, [id, portList, update]);
   if (!node) return null;
   const entry = editor.find(node.type);
   const role = entry ? view.role : "unknown";

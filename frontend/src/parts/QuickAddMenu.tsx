@@ -18,8 +18,12 @@ function Menu({ menu }: { menu: QuickAdd }) {
   const wanted = editor.data.catalog.filter((entry) => !menu.from || entry.has_input);
   const found = search(wanted, text);
 
-  useEffect(() => input.current?.focus(), []);
-  useEffect(() => list.current?.children[index]?.scrollIntoView({ block: "nearest" }), [index]);
+  useEffect(() => {
+    input.current?.focus();
+  }, []);
+  useEffect(() => {
+    list.current?.children[index]?.scrollIntoView({ block: "nearest" });
+  }, [index]);
 
   const close = () => ui.set({ quickAdd: null });
   const choose = (entry: CatalogEntry | undefined) => {
