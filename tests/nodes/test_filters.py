@@ -6,11 +6,12 @@ import pytest
 
 from tests.engine.make import make_event
 from workflows.engine.compile import compile_flow
+from workflows.engine.effects import Reply
 from workflows.engine.event import JSON, Event
 from workflows.engine.plan import Plan
 from workflows.engine.run import run
 from workflows.engine.testing import NOW, FakeSurroundings
-from workflows.engine.walk import Arrival, Walk
+from workflows.engine.walk import Arrival, Settlement, Walk
 from workflows.nodes.registry import node_types
 
 
@@ -107,3 +108,25 @@ def test_a_condition_that_fails_tells_why_it_did() -> None:
     assert 'no "a"' in step.why["condition"][0]["error"]
     assert step.error is not None
     assert step.error["kind"] == "expression"
+
+
+def test_a_delay_behind_a_request_counts_from_the_answer() -> None:
+    nodes = [
+        {"id": "in", "type": "producer.manual", "config": {}},
+        {"id": "ask", "type": "consumer.http", "config": {"url": "https://a.example"}},
+        {"id": "wait", "type": "filter.delay", "config": {"seconds": 10}},
+    ]
+    ends = [("in:out", "ask"), ("ask:response", "wait"), ("wait:out", "ask")]
+    flow = {"nodes": nodes, "wires": [{"from": a, "to": b} for a, b in ends]}
+    plan, problems = compile_flow(flow, node_types(), workspace="main", flow="f", version=1)
+    assert plan is not None, problems
+    walk = run(plan, FakeSurroundings(), arrivals=[Arrival(0, "in", make_event())])
+    for turn in range(1, 4):  # asks again and again, but never in a rush
+        (ask,) = walk.asks
+        # A parked event is stored with the moment at which it was first accepted.
+        arrival = Arrival(0, "ask", ask.arrival.event.replace(accepted_at=NOW), ask.arrival.path)
+        settlement = Settlement(arrival, ask.effect, Reply(ok=True, status=200), 1)
+        came = FakeSurroundings(now=NOW + 100 * turn)
+        (held,) = run(plan, came, settlements=[settlement]).held
+        assert held.due == NOW + 100 * turn + 10
+        walk = run(plan, came, released=[(held.arrival, held.due)])

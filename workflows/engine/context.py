@@ -18,8 +18,8 @@ class Surroundings(Protocol):
 
     @property
     def now(self) -> float:
-        """Unix seconds, taken once for the run: for due times of retries and the expiry of state
-        only. What an event becomes never depends on it."""
+        """Unix seconds, taken once for the run: the moment of its replies, from which retries
+        count, and the least from which state expires. Fresh events never depend on it."""
 
     def load_state(self, node_id: str, keys: Sequence[str]) -> dict[str, JSON]:
         """The stored values of these keys, expired ones left out. One call a node and batch."""

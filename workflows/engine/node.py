@@ -92,7 +92,9 @@ class Context(Protocol):
     """What a node sees of its surroundings while it handles one event."""
 
     node_id: str
-    now: float  # the event's accept time, or the timer's due time (Unix seconds)
+    # Unix seconds: when the event was accepted, or when the last hold that let it go was due, or
+    # when the last reply it waited for came.
+    now: float
 
     @property
     def state(self) -> State:

@@ -20,7 +20,7 @@ from workflows.engine.outcome import Begin, Said, listen
 from workflows.engine.plan import Plan, PlannedNode
 from workflows.engine.retry import decide
 from workflows.engine.walk import Arrival, Ask, Dead, Held, Retry, Settlement, Step, Walk
-from workflows.engine.ways import counted, lead_on
+from workflows.engine.ways import counted, lead_on, moved
 
 MOST_ARRIVALS = 10_000  # of one root in one run
 _LONGEST_MESSAGE = 1_000
@@ -45,8 +45,9 @@ def run(
 ) -> Walk:
     """All that these events, replies and due holds lead to. Never raises for what is in them.
 
-    The same input gives the same Walk (`own_us` aside). A released event counts as accepted at the
-    moment it was due, for everything that follows.
+    The same input gives the same Walk (`own_us` aside). For everything that follows, a released
+    event counts as accepted at the moment it was due, and an event that waited for a reply as
+    accepted when the reply came: so a delay behind it counts from there.
     """
     runner = _Runner(plan, surroundings)
     for settlement in settlements:
@@ -93,7 +94,8 @@ class _Runner:
         def begin(event: Event, ctx: Context) -> Iterator[Result]:
             return node.settle(event, effect, reply, ctx)
 
-        self._queue(planned, _Call(arrival, begin, b"~settled", settlement))
+        moment = max(arrival.event.accepted_at, self._surroundings.now)
+        self._queue(planned, _Call(moved(arrival, moment), begin, b"~settled", settlement))
 
     def release(self, arrival: Arrival, due: float) -> None:
         """Queue a held arrival that is due."""
@@ -101,9 +103,8 @@ class _Runner:
         if planned is None:
             self._lose(arrival, 0)
             return
-        event = arrival.event.replace(accepted_at=due)
-        moved = Arrival(arrival.root, arrival.node, event, arrival.path, arrival.fresh)
-        self._queue(planned, _Call(moved, planned.node.release, b"~released"))
+        call = _Call(moved(arrival, due), planned.node.release, b"~released")
+        self._queue(planned, call)
 
     def _queue(self, planned: PlannedNode, call: _Call) -> None:
         queue = self._queues.get(planned.id)

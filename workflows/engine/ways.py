@@ -36,3 +36,9 @@ def lead_on(
 def counted(arrival: Arrival) -> Arrival:
     """The same arrival, no longer fresh: it will come back, or is kept, but is counted already."""
     return Arrival(arrival.root, arrival.node, arrival.event, arrival.path, fresh=False)
+
+
+def moved(arrival: Arrival, moment: float) -> Arrival:
+    """The same arrival, its event counting as accepted at `moment`."""
+    event = arrival.event.replace(accepted_at=moment)
+    return Arrival(arrival.root, arrival.node, event, arrival.path, arrival.fresh)

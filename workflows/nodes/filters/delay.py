@@ -1,7 +1,7 @@
 """Keep each event for a while, then let it go on.
 
-The time counts from the moment the event was accepted, or, behind another delay, from the moment
-that one let it go. Events on hold are safe: a restart loses none.
+The time counts from the moment the event was accepted; behind another delay, from the moment that
+one let it go; behind a request, from the moment of the answer. A restart loses no event on hold.
 """
 
 from collections.abc import Iterator
