@@ -2,6 +2,7 @@
 
 import json
 
+from tests.servers import ROOT
 from workflows.engine.testing import try_flow
 from workflows.nodes.registry import catalog, node_types
 
@@ -53,3 +54,9 @@ def test_a_flow_with_a_problem_is_not_tried() -> None:
     tried = try_flow({"nodes": []}, node_types(), {})
     assert tried["steps"] == []
     assert "needs a producer" in tried["problems"][0]["says"]
+
+
+def test_every_icon_is_in_the_sprite() -> None:
+    sprite = (ROOT / "static/img/icons.svg").read_text()
+    missing = [entry["icon"] for entry in catalog() if f'id="{entry["icon"]}"' not in sprite]
+    assert missing == []

@@ -18,7 +18,7 @@ _HOPS = "channelhops"
 
 
 class Channel(Consumer):
-    label, icon = "Channel", "megaphone"
+    label, icon = "Channel", "radio-tower"
 
     class Config(NodeConfig):
         channel: ChannelSlug = Field(description="The channel to append to.")

@@ -25,7 +25,7 @@ from workflows.engine.node import (
 
 
 class Split(Filter):
-    label, icon = "Split", "ungroup"
+    label, icon = "Split", "list-tree"
     outputs = (Port("out", "One event for each item."),)
 
     class Config(NodeConfig):

@@ -10,7 +10,7 @@ from workflows.engine.node import Example, NodeConfig, Producer
 
 
 class Manual(Producer):
-    label, icon = "Manual", "mouse-pointer-click"
+    label, icon = "Manual", "hand"
 
     class Config(NodeConfig):
         event_type: str = Field(

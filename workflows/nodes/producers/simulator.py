@@ -33,7 +33,7 @@ _SAMPLE = {"order": "${n}", "amount": "${math.round(rand * 20000.0) / 100.0}"}
 
 
 class Simulator(Producer):
-    label, icon = "Simulator", "dices"
+    label, icon = "Simulator", "shuffle"
 
     class Config(NodeConfig):
         rate: float = Field(
