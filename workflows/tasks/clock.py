@@ -3,6 +3,7 @@
 import logging
 
 from workflows.engine.event import Event
+from workflows.engine.node import Producer
 from workflows.storage import channels, cursors, sql, work
 from workflows.storage.log import append_within
 from workflows.storage.plans import PlanMissing, load_plan
@@ -38,7 +39,9 @@ def _fire(timer: work.DueTimer) -> None:
         work.advance_timer(timer, unix_now() + _RETRY_SECONDS, str(problem)[:300])
         return
     now = unix_now()
-    producer, seed = planned.node, f"{reader.workspace_id}/{reader.flow}/{reader.node}"
+    producer = planned.node
+    assert isinstance(producer, Producer), "subscriptions belong to producers"
+    seed = f"{reader.workspace_id}/{reader.flow}/{reader.node}"
     due: float | None = timer.due_at
     events: list[Event] = []
     for _ in range(_CATCH_UP):

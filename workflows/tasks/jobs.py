@@ -12,7 +12,7 @@ from workflows.tasks import clock, health
 from workflows.tasks.drain import drain_slice
 from workflows.tasks.nudge import nudge
 from workflows.tasks.owner import owner
-from workflows.tasks.process import performer, stop_performer
+from workflows.tasks.process import performer, stop
 from workflows.tasks.redrive import redrive as run_again
 
 _STOP_SECONDS = 8.0
@@ -70,5 +70,5 @@ def _begin(**_: Any) -> None:
 @worker_shutting_down.connect
 def _end(**_: Any) -> None:
     """A clean stop: finish what is in flight, and let others take the rest at once."""
-    stop_performer(_STOP_SECONDS)
+    stop(_STOP_SECONDS)
     work.hand_back_effects(owner())

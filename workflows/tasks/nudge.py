@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from functools import cache
 
 import redis
+from celery import current_app
 from django.conf import settings
 
 log = logging.getLogger(__name__)
@@ -22,6 +23,14 @@ def connection() -> redis.Redis:
     return redis.Redis.from_url(
         settings.REDIS_URL, socket_timeout=1.0, socket_connect_timeout=1.0, retry=None
     )
+
+
+def disconnect() -> None:
+    """Close this process's connections to Redis; the next call opens new ones."""
+    if connection.cache_info().currsize:
+        connection().close()
+        connection.cache_clear()
+    current_app.pool.force_close_all()
 
 
 def key_of(subscription_id: int) -> str:

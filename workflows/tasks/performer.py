@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
+from django.db import close_old_connections, connections
 
 from workflows.connectors.base import Connector
 from workflows.engine.effects import Effect, Reply
@@ -157,8 +158,12 @@ class Performer:
             self._loop.run_until_complete(connector.open())
         ready.set()
         self._loop.run_forever()
+        for task in self._tasks:
+            task.cancel()
+        self._loop.run_until_complete(asyncio.gather(*self._tasks, return_exceptions=True))
         for connector in self._connectors.values():
             self._loop.run_until_complete(connector.close())
+        self._loop.close()
 
     def _start(self, flights: list[InFlight]) -> None:
         for flight in flights:
@@ -187,11 +192,13 @@ class Performer:
                 try:
                     self._settle(batch)
                 except Exception:
+                    close_old_connections()
                     # The rows are still there, and leased: they will be made again.
                     log.exception("%d replies could not be settled", len(batch))
                 self.room.leave([(flight.flow_id, flight.arrival.node) for flight, _ in batch])
             if self._more.is_set() and not self._stopping.is_set():
                 self._take_more()
+        connections.close_all()  # this thread's own
 
     def _collect(self) -> list[tuple[InFlight, Reply]]:
         try:
@@ -222,6 +229,7 @@ class Performer:
         try:
             flights = self._take(places, busy)
         except Exception:
+            close_old_connections()
             log.exception("due effects could not be taken")
         self.room.assign(places, [(flight.flow_id, flight.arrival.node) for flight in flights])
         self.begin(flights)

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Collection, Sequence
-from functools import cache
 
 from django.conf import settings
 
@@ -12,12 +11,13 @@ from workflows.connectors.mail import MailConnector
 from workflows.storage import cursors
 from workflows.storage.commit import Committed
 from workflows.storage.parts import FlowCommit
-from workflows.tasks.nudge import nudge
+from workflows.tasks.nudge import disconnect, nudge
 from workflows.tasks.performer import Performer
 from workflows.traces.hints import Hints
 
 _lock = threading.Lock()
 _performer: Performer | None = None
+_hints: Hints | None = None
 
 
 def performer() -> Performer:
@@ -35,18 +35,27 @@ def performer() -> Performer:
         return _performer
 
 
-def stop_performer(seconds: float) -> None:
-    """End it, if it was ever started. What is in flight gets so many seconds."""
-    global _performer
-    with _lock:
-        running, _performer = _performer, None
-    if running is not None:
-        running.stop(seconds)
-
-
-@cache
 def hints() -> Hints:
-    return Hints()
+    """This process's hint sender, started on the first call."""
+    global _hints
+    with _lock:
+        if _hints is None:
+            _hints = Hints()
+        return _hints
+
+
+def stop(seconds: float) -> None:
+    """End what was started. Effects in flight get so many seconds to be answered and settled."""
+    global _performer, _hints
+    with _lock:
+        acting, _performer = _performer, None
+    if acting is not None:
+        acting.stop(seconds)
+    with _lock:
+        telling, _hints = _hints, None
+    if telling is not None:
+        telling.stop()
+    disconnect()
 
 
 def announce(

@@ -23,6 +23,7 @@ class Hints:
     def __init__(self) -> None:
         self._newest: dict[int, int] = {}
         self._answered: list[str] = []
+        self._stopping = False
         self._wake = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="hints", daemon=True)
         self._thread.start()
@@ -39,12 +40,21 @@ class Hints:
             self._answered.append(position)
             self._wake.notify()
 
+    def stop(self) -> None:
+        """Send what is left and end the thread."""
+        with self._wake:
+            self._stopping = True
+            self._wake.notify()
+        self._thread.join(2.0)
+
     def _run(self) -> None:
         with asyncio.Runner() as runner:
             while True:
                 with self._wake:
-                    while not self._newest and not self._answered:
+                    while not (self._newest or self._answered or self._stopping):
                         self._wake.wait()
+                    if self._stopping and not (self._newest or self._answered):
+                        return  # closing the runner's loop closes the layer's connections
                     newest, self._newest = self._newest, {}
                     answered, self._answered = self._answered, []
                 runner.run(self._send(newest, answered))

@@ -1,0 +1,81 @@
+"""The turn-taking of SQLite writers: first come, first served; never two at once."""
+
+import multiprocessing
+import threading
+from pathlib import Path
+
+from workflows.storage.sqlite.lock import WriteLock
+
+
+def test_waiting_threads_get_their_turn_in_the_order_they_came(tmp_path: Path) -> None:
+    lock = WriteLock(str(tmp_path / "lock"))
+    order: list[int] = []
+    lock.acquire()
+    threads = []
+    for n in range(8):
+        waiting = len(lock._queue)
+        thread = threading.Thread(target=lambda n=n: _turn(lock, order, n))
+        thread.start()
+        while len(lock._queue) == waiting:
+            pass
+        threads.append(thread)
+    lock.release()
+    for thread in threads:
+        thread.join(10)
+    assert order == list(range(8))
+
+
+def _turn(lock: WriteLock, order: list[int], n: int) -> None:
+    lock.acquire()
+    order.append(n)
+    lock.release()
+
+
+def _count(path: str, counter: str, times: int) -> None:
+    lock = WriteLock(path)
+    file = Path(counter)
+    for _ in range(times):
+        lock.acquire()
+        file.write_text(str(int(file.read_text()) + 1))
+        lock.release()
+
+
+def test_processes_never_hold_it_together(tmp_path: Path) -> None:
+    counter = tmp_path / "counter"
+    counter.write_text("0")
+    spawn = multiprocessing.get_context("spawn")
+    processes = [
+        spawn.Process(target=_count, args=(str(tmp_path / "lock"), str(counter), 200))
+        for _ in range(3)
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    assert counter.read_text() == "600"
+
+
+def _forked(path: str, ready: object, out: object) -> None:
+    lock = WriteLock(path)
+    lock.acquire()
+    child = multiprocessing.get_context("fork").Process(target=_child, args=(lock, out))
+    child.start()
+    child.join(0.3)
+    out.put("parent" if child.is_alive() else "child got in")  # type: ignore[attr-defined]
+    lock.release()
+    child.join(10)
+
+
+def _child(lock: WriteLock, out: object) -> None:
+    lock.acquire()
+    out.put("child")  # type: ignore[attr-defined]
+    lock.release()
+
+
+def test_a_forked_child_does_not_share_its_parents_turn(tmp_path: Path) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    out = spawn.Queue()
+    process = spawn.Process(target=_forked, args=(str(tmp_path / "lock"), None, out))
+    process.start()
+    assert [out.get(timeout=20), out.get(timeout=20)] == ["parent", "child"]
+    process.join(10)
