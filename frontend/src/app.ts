@@ -33,6 +33,8 @@ export interface UiState {
   readonly quickAdd: QuickAdd | null;
   readonly choices: Choices | null;
   readonly busy: "publish" | "try" | "state" | null;
+  /** What comes before an icon's name in a reference to it. */
+  readonly icons: string;
   /** The wire under a palette entry that is being dragged. */
   readonly over: string | null;
 }
@@ -42,13 +44,12 @@ export interface App {
   readonly live: Live;
   readonly ui: Store<UiState>;
   readonly saver: Saver;
-  readonly icons: string;
   readonly isPhone: boolean;
 }
 
 const DRAWER_KEY = "eventflow.drawer-height";
 
-export function newUi(isPhone: boolean): Store<UiState> {
+export function newUi(isPhone: boolean, icons: string): Store<UiState> {
   return new Store<UiState>({
     palette: !isPhone,
     inspector: !isPhone,
@@ -59,6 +60,7 @@ export function newUi(isPhone: boolean): Store<UiState> {
     quickAdd: null,
     choices: null,
     busy: null,
+    icons,
     over: null,
   });
 }

@@ -2,7 +2,7 @@
 import * as clip from "./clip";
 import * as graph from "./graph";
 import { begin, redo, step, undo, type History } from "./history";
-import { freePlace, placeAfter, snapPoint, tidy } from "./layout";
+import { freePlace, makeRoom, placeAfter, snapPoint, tidy } from "./layout";
 import type { SaveState, Saver } from "./save";
 import { Store } from "./store";
 import type {
@@ -107,7 +107,8 @@ export class Editor {
     const [grown, id] = graph.addNode(this.document, entry, snapPoint(at));
     const port = graph.mainPort(entry.outputs.map((output) => output.name));
     const spliced = graph.splice(grown, wire, id, port, this.find);
-    if (this.apply(spliced, `Added ${entry.label} into the wire.`)) this.select([id]);
+    const roomy = graph.moveNodes(spliced, makeRoom(this.document, wire, id, at));
+    if (this.apply(roomy, `Added ${entry.label} into the wire.`)) this.select([id]);
   }
 
   /** Draws a wire; returns why not, or null when it is drawn. */

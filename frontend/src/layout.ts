@@ -1,14 +1,15 @@
 // Where do nodes go? Snapping, a free place for a new node, and the tidy layout.
 import { Graph, layout as arrange } from "@dagrejs/dagre";
 
-import { sourceOf } from "./graph";
-import type { FlowDocument, Point } from "./types";
+import { downstream, sourceOf } from "./graph";
+import type { FlowDocument, Point, Wire } from "./types";
 
 export const GRID = 20;
 export const NODE_WIDTH = 220;
 export const NODE_HEIGHT = 64;
 const PORT_HEIGHT = 22;
 const GAP = 100;
+const NARROW_GAP = 60;
 
 export const snap = (value: number): number => Math.round(value / GRID) * GRID;
 export const snapPoint = ([x, y]: Point): Point => [snap(x), snap(y)];
@@ -32,6 +33,31 @@ export function freePlace(doc: FlowDocument, wish: Point): Point {
 export function placeAfter(doc: FlowDocument, id: string): Point {
   const [x, y] = doc.layout[id] ?? [0, 0];
   return freePlace(doc, [x + NODE_WIDTH + GAP, y]);
+}
+
+/**
+ * Places for a card put into `wire` near `wish`: right of the wire's source, and all that comes
+ * after the wire moved as far to the right as it takes to make room. `id` is the new card's.
+ */
+export function makeRoom(
+  doc: FlowDocument,
+  wire: Wire,
+  id: string,
+  wish: Point,
+): Record<string, Point> {
+  const source = doc.layout[sourceOf(wire)] ?? wish;
+  const target = doc.layout[wire.to] ?? wish;
+  const column = NODE_WIDTH + NARROW_GAP;
+  const [x, y] = snapPoint([Math.max(wish[0], source[0] + column), wish[1]]);
+  const shift = x + column - target[0];
+  const places: Record<string, Point> = {};
+  if (shift > 0 && target[0] > source[0]) {
+    for (const after of downstream(doc, wire.to)) {
+      const place = doc.layout[after];
+      if (place && place[0] >= target[0]) places[after] = [place[0] + shift, place[1]];
+    }
+  }
+  return { ...places, [id]: [x, y] };
 }
 
 /** A place for every node, left to right, on the grid, the top left one where it was. */

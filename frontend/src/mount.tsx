@@ -11,6 +11,7 @@ import { Workbench } from "./parts/Workbench";
 import { Saver } from "./save";
 import { saveDraft } from "./server";
 import { follow, socketUrl } from "./socket";
+import { inlineSprite } from "./sprite";
 import type { EditorData } from "./types";
 
 const PHONE = "(max-width: 720px)";
@@ -25,8 +26,13 @@ function makeApp(element: HTMLElement, data: EditorData): App {
     onSaved: (saved) => editor.accept(saved),
   });
   editor.saveWith(saver);
-  const icons = element.dataset.icons ?? "/static/img/icons.svg";
-  return { editor, live: new Live(), ui: newUi(isPhone), saver, icons, isPhone };
+  const sprite = element.dataset.icons ?? "/static/img/icons.svg";
+  const ui = newUi(isPhone, `${sprite}#`);
+  inlineSprite(sprite).then(
+    (icons) => ui.set({ icons }),
+    () => {}, // the icons in the file go on serving
+  );
+  return { editor, live: new Live(), ui, saver, isPhone };
 }
 
 /** Draws the editor into `element` and keeps it saved and live. Returns what ends it. */

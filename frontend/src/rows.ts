@@ -37,6 +37,12 @@ function placeFor(rows: readonly Row[], row: Row): number {
   return low;
 }
 
+/** The same rows in the same order, each in the newest state that `rows` knows. */
+export function renew(held: readonly Row[], rows: readonly Row[]): readonly Row[] {
+  const known = new Map(rows.map((row) => [row.id, row]));
+  return held.map((row) => known.get(row.id) ?? row);
+}
+
 /** How many of `rows` aren't among `seen`: what a paused table has to offer. */
 export function countNew(rows: readonly Row[], seen: readonly Row[]): number {
   const ids = new Set(seen.map((row) => row.id));

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { freePlace, GRID, NODE_HEIGHT, NODE_WIDTH, nodeHeight, placeAfter, tidy } from "../src/layout";
+import { freePlace, GRID, makeRoom, NODE_HEIGHT, NODE_WIDTH, nodeHeight, placeAfter, tidy } from "../src/layout";
 import { flow, line } from "./make";
 
 describe("placing nodes", () => {
@@ -19,6 +19,24 @@ describe("placing nodes", () => {
   it("gives a card room for its ports", () => {
     expect(nodeHeight(1)).toBe(NODE_HEIGHT);
     expect(nodeHeight(8)).toBeGreaterThan(8 * 20);
+  });
+});
+
+describe("making room in a wire", () => {
+  const wire = { from: "in:out", to: "big" };
+
+  it("moves what comes after to the right, and nothing else", () => {
+    const places = makeRoom(line, wire, "new", [200, 3]);
+    const x = places.new?.[0] ?? 0;
+    expect(x).toBeGreaterThan(NODE_WIDTH);
+    expect(places.big?.[0]).toBeGreaterThan(x + NODE_WIDTH);
+    expect((places.vat?.[0] ?? 0) - (places.big?.[0] ?? 0)).toBe(320);
+    expect(places).not.toHaveProperty("in");
+  });
+
+  it("moves nothing when there is room enough", () => {
+    const wide = { ...line, layout: { ...line.layout, big: [2000, 0] as const } };
+    expect(Object.keys(makeRoom(wide, wire, "new", [800, 0]))).toEqual(["new"]);
   });
 });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it, test } from "vitest";
 
-import { countNew, merge, ROWS_KEPT, sift } from "../src/rows";
+import { countNew, merge, renew, ROWS_KEPT, sift } from "../src/rows";
 import type { Row, RowState } from "../src/types";
 import { row } from "./make";
 
@@ -58,6 +58,13 @@ describe("merging rows", () => {
 it("a held list counts what is new", () => {
   const seen = [row("2", 2), row("1", 1)];
   expect(countNew(merge(seen, [row("3", 3), row("1", 8)]), seen)).toBe(1);
+});
+
+it("a held list keeps its order and its rows, in their newest state", () => {
+  const held = [row("2", 2, { state: "running" }), row("1", 1)];
+  const renewed = renew(held, [row("3", 4), row("2", 5, { state: "ok" })]);
+  expect(ids(renewed)).toBe("21");
+  expect(renewed[0]?.state).toBe("ok");
 });
 
 describe("sifting rows", () => {

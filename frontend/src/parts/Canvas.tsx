@@ -21,6 +21,7 @@ import { TYPE_MIME } from "./Palette";
 const NODE_TYPES = { card: FlowNode };
 const EDGE_TYPES = { wire: FlowWire };
 const SHOWS_ALL_BELOW = 300;
+const READABLE = 0.55; // a phone shows a part that can be read, not the whole
 
 const roleColour = (role: string): string => `var(--${role}-edge)`;
 
@@ -158,7 +159,7 @@ export function Canvas() {
         minZoom={0.1}
         maxZoom={2}
         fitView
-        fitViewOptions={{ padding: 0.15, maxZoom: 1 }}
+        fitViewOptions={{ padding: 0.15, maxZoom: 1, minZoom: isPhone ? READABLE : undefined }}
         onlyRenderVisibleElements={doc.nodes.length > SHOWS_ALL_BELOW}
         proOptions={{ hideAttribution: true }}
         aria-label={`Flow ${doc.name}`}

@@ -1,14 +1,15 @@
 // Which buttons lie on the canvas? Zoom, fit, tidy, and the drawer's handle.
 import { useReactFlow, useStore as useFlow } from "@xyflow/react";
 
-import { useApp, useUi } from "../app";
+import { useApp, useEditor, useUi } from "../app";
 import { motion } from "../commands";
 import { Icon } from "./Icon";
 
 export function CanvasTools() {
-  const { editor, ui } = useApp();
+  const { editor, ui, isPhone } = useApp();
   const flow = useReactFlow();
   const zoom = useFlow((state) => Math.round(state.transform[2] * 100));
+  const hasSelection = useEditor((state) => state.nodes.size + state.wires.size > 0);
   const drawer = useUi((state) => state.drawer);
   const tool = (icon: string, label: string, act: () => void) => (
     <button className="button quiet icon-only small" aria-label={label} title={label} onClick={act}>
@@ -43,6 +44,12 @@ export function CanvasTools() {
         <Icon name="activity" size="s" />
         Traces
       </button>
+      {isPhone && hasSelection && (
+        <button className="button quiet small" onClick={() => ui.set({ inspector: true })}>
+          <Icon name="info" size="s" />
+          Details
+        </button>
+      )}
     </div>
   );
 }

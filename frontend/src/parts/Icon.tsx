@@ -1,11 +1,11 @@
 // How is an icon drawn? As a symbol of the Lucide sprite; the word beside it carries the meaning.
-import { useApp } from "../app";
+import { useUi } from "../app";
 
 export function Icon({ name, size = "" }: { name: string; size?: "" | "s" | "l" }) {
-  const { icons } = useApp();
+  const icons = useUi((state) => state.icons);
   return (
     <svg className={size ? `icon icon-${size}` : "icon"} aria-hidden="true">
-      <use href={`${icons}#${name}`} />
+      <use href={`${icons}${name}`} />
     </svg>
   );
 }

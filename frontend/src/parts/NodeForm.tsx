@@ -39,5 +39,7 @@ export function NodeForm({ node }: { node: FlowNode }) {
     });
   }, [editor, node]);
 
-  return <div id="inspector-body" className="inspector-body" />;
+  return (
+    <fieldset id="inspector-body" className="inspector-body" disabled={!editor.canEdit} />
+  );
 }

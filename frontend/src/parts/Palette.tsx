@@ -32,7 +32,7 @@ export function Palette() {
     editor.add(entry, after ? null : centre(flow), after);
   };
   const onEnter = (event: KeyboardEvent) => {
-    if (event.key === "Enter" && found[0]) {
+    if (event.key === "Enter" && found[0] && text.trim()) {
       add(found[0]);
       setText("");
     }

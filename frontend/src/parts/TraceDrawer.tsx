@@ -2,8 +2,8 @@
 import { useCallback, useEffect, useMemo, useRef, useState, type PointerEvent } from "react";
 
 import { htmx, keepDrawerHeight, useApp, useEditor, useLive, useUi } from "../app";
-import { exact, STATES } from "../format";
-import { countNew, sift } from "../rows";
+import { exact, short, STATES } from "../format";
+import { countNew, renew, sift } from "../rows";
 import type { Row, RowState } from "../types";
 import { Icon } from "./Icon";
 import { TraceTable } from "./TraceTable";
@@ -85,7 +85,10 @@ export function TraceDrawer() {
   const skipped = useLive((state) => state.skipped);
   const lag = useLive((state) => state.lag);
   const connection = CONNECTION[useLive((state) => state.connection)];
+  // Held by the button, by a trace being read, or while the pointer is over the list: no row runs
+  // away from it.
   const [frozen, setFrozen] = useState<readonly Row[] | null>(null);
+  const [isHeld, setHeld] = useState(false);
   const [states, setStates] = useState<ReadonlySet<RowState>>(new Set());
   const [text, setText] = useState("");
   const { trace, open } = useTrace();
@@ -101,11 +104,18 @@ export function TraceDrawer() {
     open(row.id, row.path);
   }, [rows, open]);
 
-  const shown = useMemo(() => sift(frozen ?? rows, states, text), [frozen, rows, states, text]);
+  const shown = useMemo(
+    () => sift(frozen ? renew(frozen, rows) : rows, states, text),
+    [frozen, rows, states, text],
+  );
   const toggle = (state: RowState) => {
     const next = new Set(states);
     if (!next.delete(state)) next.add(state);
     setStates(next);
+  };
+  const hold = (isOn: boolean) => {
+    setHeld(isOn);
+    setFrozen(isOn ? (frozen ?? rows) : null);
   };
   const fresh = frozen ? countNew(rows, frozen) : 0;
   return (
@@ -147,10 +157,10 @@ export function TraceDrawer() {
           className="button small traces-pause"
           aria-pressed={frozen !== null}
           title={frozen ? "Go on showing new traces" : "Hold the list still"}
-          onClick={() => setFrozen(frozen ? null : rows)}
+          onClick={() => hold(frozen === null)}
         >
           <Icon name={frozen ? "play" : "pause"} size="s" />
-          {frozen ? `${exact(fresh)} new` : "Hold"}
+          {frozen ? `${short(fresh)} new` : "Hold"}
         </button>
         <button
           className="button quiet icon-only small"
@@ -162,7 +172,16 @@ export function TraceDrawer() {
         </button>
       </header>
       <div className="traces-body">
-        <TraceTable rows={shown} isFiltered={rows.length > 0} selected={trace} onSelect={open} />
+        <TraceTable
+          rows={shown}
+          isFiltered={rows.length > 0}
+          selected={trace}
+          onSelect={(id, path) => {
+            hold(true);
+            open(id, path);
+          }}
+          onHover={(isOver) => isHeld || setFrozen(isOver ? rows : null)}
+        />
         {trace && (
           <aside className="trace-side" aria-label="Steps of the trace">
             <header>
@@ -170,7 +189,10 @@ export function TraceDrawer() {
               <button
                 className="button quiet icon-only small"
                 aria-label="Close the trace"
-                onClick={() => open(null)}
+                onClick={() => {
+                  hold(false);
+                  open(null);
+                }}
               >
                 <Icon name="x" />
               </button>

@@ -92,8 +92,9 @@ export function TraceTable(props: {
   isFiltered: boolean;
   selected: string | null;
   onSelect: Select;
+  onHover: (isOver: boolean) => void;
 }) {
-  const { rows, selected, onSelect } = props;
+  const { rows, selected, onSelect, onHover } = props;
   const { editor } = useApp();
   const doc = useDocument();
   const here = rows.findIndex((row) => row.id === selected);
@@ -124,7 +125,11 @@ export function TraceTable(props: {
     );
   }
   return (
-    <div className="traces-scroll">
+    <div
+      className="traces-scroll"
+      onPointerEnter={() => onHover(true)}
+      onPointerLeave={() => onHover(false)}
+    >
       <table className="table trace-table">
         <thead>
           <tr>
