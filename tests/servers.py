@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+import redis
+
 from workflows.management import children, valkey
 from workflows.management.installation import answers_healthy
 from workflows.management.process import Child, Watchdog, stop
@@ -46,14 +48,17 @@ def running_valkey(folder: Path) -> Iterator[str]:
     path = folder / "valkey.sock"
     data = folder / "valkey"
     data.mkdir(exist_ok=True)
-    command = valkey.server_command(valkey.find_binary(), path, data)
+    command = children.valkey(valkey.server_command(valkey.find_binary(), path, data))
     url = f"unix://{path}?db=0"
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT) as server:
-        try:
-            wait_until(lambda: valkey.answers(url), what="Valkey's answer")
-            yield url
-        finally:
-            server.terminate()
+    watchdog = Watchdog()  # a killed test run leaves no server behind
+    server = Child(command, os.environ, watchdog, folder, show=lambda line: None)
+    server.start()
+    try:
+        wait_until(lambda: valkey.answers(url), what="Valkey's answer")
+        yield url
+    finally:
+        stop([server], grace=lambda elapsed: True)
+        watchdog.close()
 
 
 def _postgres_program(name: str) -> str:
