@@ -3,6 +3,7 @@
 `--no-tests` leaves out the tests (`make lint`).
 """
 
+import signal
 import subprocess
 import sys
 import time
@@ -42,6 +43,7 @@ def passes(name: str, command: list[str]) -> bool:
 
 def main(words: list[str]) -> int:
     """All checks run, so that one run tells everything; the tests have the last line."""
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     failed = [name for name, command in steps().items() if not passes(name, command)]
     if failed:
         print(f"Failed checks: {', '.join(failed)}", flush=True)

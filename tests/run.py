@@ -5,6 +5,7 @@ The last line is one plain sum of all of them.
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -125,6 +126,7 @@ def main(words: list[str]) -> int:
     """With words, they go to pytest, on SQLite alone."""
     if words:
         return subprocess.call([sys.executable, "-m", "pytest", *words], cwd=servers.ROOT)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     install_servers()
     sqlite, postgres = run_on_sqlite([]), run_on_postgres()
     browser = run_frontend()

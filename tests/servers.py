@@ -61,6 +61,15 @@ def running_valkey(folder: Path) -> Iterator[str]:
         watchdog.close()
 
 
+def kill_valkey(folder: Path) -> None:
+    """`kill -9` the Valkey that `running_valkey` started in `folder`, and wait until it is gone."""
+    url = f"unix://{folder / 'valkey.sock'}?db=0"
+    with redis.Redis.from_url(url) as client:
+        process = int(client.info("server")["process_id"])
+    os.kill(process, signal.SIGKILL)
+    wait_until(lambda: not valkey.answers(url), what="the end of Valkey")
+
+
 def _postgres_program(name: str) -> str:
     # Debian keeps the programs off PATH, and what is on it there may change the user by itself.
     places = os.pathsep.join([*map(str, DEBIAN_POSTGRES), os.environ.get("PATH", "")])
