@@ -24,6 +24,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 _EVENTS = "/api/v1/events"
 _TRIGGER = re.compile(r"/api/v1/flows/([A-Za-z0-9_-]{1,60})/trigger\Z")
 _HOOK = "/hooks/"
+_PATIENCE_BYTES = 64 * 1024 * 1024  # of a body that is refused anyway
 _TOKEN_SECONDS = 2.0  # a revoked token is refused everywhere within this
 
 
@@ -102,11 +103,10 @@ class Doors:
 
 
 async def read_body(headers: dict[str, str], receive: Receive) -> bytes:
-    """The whole body, refused as soon as it is known to be too large."""
-    too_large = Problem(413, f"At most {BODY_BYTES} bytes are taken in one request.")
+    """The whole body. One that is too large is read on and thrown away (up to a point), because a
+    client that is cut off in mid-sentence never gets to see the answer."""
     length = headers.get("content-length", "")
-    if length.isdigit() and int(length) > BODY_BYTES:
-        raise too_large
+    too_large = length.isdigit() and int(length) > BODY_BYTES
     parts: list[bytes] = []
     size = 0
     while True:
@@ -115,11 +115,16 @@ async def read_body(headers: dict[str, str], receive: Receive) -> bytes:
             raise Problem(400, "The connection was closed before the body had ended.")
         part = message.get("body", b"")
         size += len(part)
-        if size > BODY_BYTES:
-            raise too_large
-        parts.append(part)
-        if not message.get("more_body"):
-            return b"".join(parts)
+        too_large = too_large or size > BODY_BYTES
+        if too_large:
+            parts.clear()
+        else:
+            parts.append(part)
+        if not message.get("more_body") or size > _PATIENCE_BYTES:
+            break
+    if too_large:
+        raise Problem(413, f"At most {BODY_BYTES} bytes are taken in one request.")
+    return b"".join(parts)
 
 
 def problem_response(problem: Problem) -> Response:

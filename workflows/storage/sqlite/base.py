@@ -47,6 +47,7 @@ class _Turn:
 
 class DatabaseWrapper(base.DatabaseWrapper):
     _has_turn = False
+    _turns: WriteLock | None = None
 
     def turn_needed(self, query: str) -> bool:
         return not self._has_turn and not self.in_atomic_block and _writes(query)
@@ -60,7 +61,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return cursor
 
     def _lock(self) -> WriteLock:
-        return write_lock(str(self.settings_dict["NAME"]))
+        if self._turns is None:
+            self._turns = write_lock(str(self.settings_dict["NAME"]))
+        return self._turns
 
     def _start_transaction_under_autocommit(self) -> None:
         lock = self._lock()

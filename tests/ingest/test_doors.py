@@ -1,0 +1,186 @@
+"""The doors over HTTP: what they accept, what they refuse and how they say it."""
+
+import hashlib
+import hmac
+import json
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.test import Client
+
+from tests import make
+from tests.servers import Stack, wait_until
+from workflows.models import Connection, Event, Hook, Membership, Rejected
+from workflows.storage import channels, people
+from workflows.storage.seal import seal
+
+pytestmark = [pytest.mark.serial, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def doors(stack: Stack) -> Stack:
+    stack.start(workers=0, timers=False)
+    return stack
+
+
+def _channel(slug: str = "orders") -> None:
+    channels.create(make.workspace().pk, slug)
+
+
+def test_events_are_accepted_repeated_and_partly_refused(doors: Stack) -> None:
+    _channel()
+    url = f"{doors.base_url}/api/v1/events?channel=orders"
+    token = make.token(None, "events:write")
+    good = {"id": "a", "source": "/shop", "type": "T", "data": {"x": 1}}
+    status, answer = make.post(url, good, token)
+    assert status == 202
+    assert (answer["accepted"], answer["duplicates"]) == (1, 0)
+    status, answer = make.post(url, [good, {"id": "b", "type": "T"}], token)
+    assert status == 202
+    assert [one["duplicate"] for one in answer["events"]] == [True, False]
+    mixed = [{"id": "c", "type": "T"}, {"id": 7}, {"id": "d", "type": "T"}]
+    status, answer = make.post(url, mixed, token)
+    assert status == 207
+    assert answer["accepted"] == 2
+    assert answer["events"][1]["problem"]["status"] == 422
+    mixed[0]["id"], mixed[2]["id"] = "e", "f"
+    status, answer = make.post(f"{url}&atomic=true", mixed, token)
+    assert status == 422
+    assert answer["events"][0]["index"] == 1
+    assert set(Event.objects.values_list("event_id", flat=True)) == {"a", "b", "c", "d"}
+    status, answer = make.post(url, [{"id": 7}, {"id": 8}], token)
+    assert status == 422
+
+
+Refusal = tuple[str, Any, dict[str, str], int, str]  # path, body, headers, status, words
+
+REFUSALS: list[Refusal] = [
+    ("/api/v1/events", {"type": "T"}, {}, 400, "?channel="),
+    ("/api/v1/events?channel=none", {"type": "T"}, {}, 404, "Create it"),
+    ("/api/v1/events?channel=orders.in", {"type": "T"}, {}, 404, "no channel"),
+    ("/api/v1/events?channel=orders&chanel=x", {"type": "T"}, {}, 400, "chanel"),
+    ("/api/v1/events?channel=orders", b"{", {}, 400, "valid JSON"),
+    ("/api/v1/events?channel=orders", b'{"id": "\xff"}', {}, 400, "valid JSON"),
+    ("/api/v1/events?channel=orders", b'{"id": "a\x00"}', {}, 400, "valid JSON"),
+    ("/api/v1/events?channel=orders", b"x" * 10_000_000, {}, 413, "bytes"),
+    ("/api/v1/events?channel=orders", b"[" * 5000 + b"]" * 5000, {}, 400, ""),
+    ("/api/v1/events?channel=orders", b"a,b", {"Content-Type": "text/csv"}, 415, "text/csv"),
+    ("/api/v1/events?channel=orders", {"type": "T", "data": "x" * 300_000}, {}, 413, "elsewhere"),
+    ("/api/v1/events?channel=orders", {"data": 1}, {}, 422, "no type"),
+    ("/api/v1/events?channel=orders", {"type": "T"}, {"Authorization": "Basic eA=="}, 401, "token"),
+    (
+        "/api/v1/events?channel=orders",
+        {"type": "T"},
+        {"Authorization": "Bearer ef_wrong"},
+        401,
+        "isn't valid",
+    ),
+    ("/api/v1/flows/none/trigger", {}, {}, 404, "no flow"),
+    ("/api/v1/flows/orders/trigger?node=none", {}, {}, 404, "it has in"),
+    ("/api/v1/flows/orders/trigger?wait=soon", {}, {}, 400, "number of seconds"),
+    ("/api/v1/flows/orders/trigger?wait=1000", {}, {}, 400, "60"),
+    ("/hooks/none", {}, {}, 404, "no webhook"),
+]
+
+
+def test_every_refusal_is_a_problem_that_says_what_to_do(doors: Stack) -> None:
+    _channel()
+    make.published(make.order_document())
+    token = make.token(None, "events:write")
+    for path, body, headers, status, words in REFUSALS:
+        sent = {"Authorization": f"Bearer {token}", **headers}
+        got, problem = make.post(f"{doors.base_url}{path}", body, None, **sent)
+        assert got == status, (path, problem)
+        assert problem["status"] == status
+        assert words in problem["detail"], problem
+    reader = make.token(None, "traces:read")
+    assert make.post(f"{doors.base_url}/api/v1/events?channel=orders", {}, reader)[0] == 403
+    other = make.token(make.workspace("other"), "admin")
+    assert make.post(f"{doors.base_url}/api/v1/events?channel=orders", {}, other)[0] == 404
+    assert make.post(f"{doors.base_url}/api/v1/flows/orders/trigger", {}, other)[0] == 404
+    assert not Event.objects.exists()
+
+
+def test_a_revoked_token_is_refused_within_five_seconds(doors: Stack) -> None:
+    _channel()
+    url = f"{doors.base_url}/api/v1/events?channel=orders"
+    text, row = people.create_token(make.workspace().pk, "soon gone", ["events:write"])
+    assert make.post(url, {"type": "T"}, text)[0] == 202
+    people.revoke_token(row)
+    wait_until(lambda: make.post(url, {"type": "T"}, text)[0] == 401, 5)
+
+
+def test_a_full_inbox_answers_429_and_says_when_to_come_back(doors: Stack) -> None:
+    from workflows.models import Channel
+
+    make.published(make.order_document())
+    Channel.objects.filter(slug="orders.in").update(lag_limit=10)
+    url = f"{doors.base_url}/api/v1/flows/orders/trigger"
+    token = make.token(None, "events:write")
+    assert make.post(url, {"data": 1}, token)[0] == 202
+
+    def full() -> bool:
+        return bool(make.post(url, {"data": 1}, token)[0] == 429)
+
+    wait_until(full, 20)
+    assert "Try again" in make.post(url, {"data": 1}, token)[1]["detail"]
+
+
+def _signed_flow(signature: str) -> str:
+    """A flow with a checked webhook; the path of its address."""
+    space = make.workspace()
+    Connection.objects.create(workspace=space, name="hub", sealed=seal("s3cret"))
+    body = make.document(
+        "hub",
+        [
+            ("in", "producer.http", {"signature": signature, "secret": "hub"}),
+            ("end", "consumer.log", {}),
+        ],
+        ["in:out end"],
+    )
+    make.published(body)
+    return f"/hooks/{Hook.objects.get().key}"
+
+
+def test_a_webhook_with_githubs_signature_is_checked(doors: Stack) -> None:
+    url = doors.base_url + _signed_flow("github")
+    body = json.dumps({"action": "opened"}).encode()
+    digest = hmac.new(b"s3cret", body, hashlib.sha256).hexdigest()
+    headers = {"X-GitHub-Event": "issues", "X-GitHub-Delivery": "d-1"}
+    status, answer = make.post(url, body, **headers, **{"X-Hub-Signature-256": f"sha256={digest}"})
+    assert status == 202, answer
+    event = Event.objects.get()
+    assert (event.event_id, event.type) == ("d-1", "github.issues")
+    for signature in ("", "sha256=", f"sha256={digest[:-1]}0", f"sha1={digest}", "ü"):
+        status, problem = make.post(url, body, **headers, **{"X-Hub-Signature-256": signature})
+        assert status == 401, signature
+    assert Event.objects.count() == 1
+    assert Rejected.objects.count() == 5
+    assert "s3cret" not in json.dumps(problem)
+
+
+def test_a_webhook_with_a_token_is_checked(doors: Stack) -> None:
+    url = doors.base_url + _signed_flow("token")
+    assert make.post(url, {"x": 1}, Authorization="Bearer s3cret")[0] == 202
+    assert make.post(url, {"x": 1}, Authorization="Bearer wrong")[0] == 401
+    assert make.post(url, {"x": 1})[0] == 401
+    assert "s3cret" not in json.dumps(list(Rejected.objects.values_list("headers", flat=True)))
+
+
+def test_a_logged_in_editor_may_send_events_and_a_viewer_may_not() -> None:
+    """Sessions go through Django, with CSRF, to the same append."""
+    _channel()
+    space = make.workspace()
+    for role, status in (("editor", 202), ("viewer", 403)):
+        user = get_user_model().objects.create_user(role, password="a long password")
+        Membership.objects.create(workspace=space, user=user, role=role)
+        client = Client(enforce_csrf_checks=True)
+        client.force_login(user)
+        path = "/api/v1/events?channel=orders"
+        sent = {"data": {"type": "T"}, "content_type": "application/json"}
+        assert client.post(path, **sent).status_code == 403  # no CSRF token
+        client.cookies["csrftoken"] = "a" * 32
+        answer = client.post(path, **sent, headers={"X-CSRFToken": "a" * 32})
+        assert answer.status_code == status
+    assert Event.objects.count() == 1
