@@ -10,7 +10,7 @@ from kombu import Connection
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "eventflow.settings")
 
 
-class QuickConnection(Connection):  # type: ignore[misc]
+class QuickConnection(Connection):
     """Tries a broker that went away twice a second. Celery's own pauses grow to half a minute,
     and have no setting; nudges would be as late."""
 

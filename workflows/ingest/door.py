@@ -99,11 +99,11 @@ class Door:
         door = await self._hooks.get(key[:64])
         if door is None:
             raise Problem(404, "There is no webhook at this address.")
-        if door.inbox is None:
+        inbox = door.inbox
+        if inbox is None:
             raise Problem(409, f"The flow {door.flow} isn't published: nothing listens here.")
-        producer: Any = (
-            (await in_thread(lambda: load_plan(door.inbox.version_id))).nodes[door.inbox.node].node
-        )
+        plan = await in_thread(lambda: load_plan(inbox.version_id))
+        producer: Any = plan.nodes[inbox.node].node
         await self._verify(door, producer, headers, body)
         found = producer.identify(headers)
         defaults = Defaults(
@@ -111,7 +111,7 @@ class Door:
             type=found.get("type") or f"{door.flow}.received",
         )
         read = _hook_events(headers, body, defaults, found)
-        channel = await self._inbox(door.workspace_id, door.inbox)
+        channel = await self._inbox(door.workspace_id, inbox)
         caller = Caller(door.workspace_id, door.workspace)
         answer, _ = await self._accept(caller, channel, read, atomic=False)
         return answer

@@ -43,7 +43,9 @@ async def _authorise(request: HttpRequest) -> Caller:
 
     def look() -> tuple[int | None, str | None]:
         workspace_id = people.workspace_id_of(slug)
-        return workspace_id, workspace_id and people.role_of(user.pk, workspace_id)
+        if workspace_id is None:
+            return None, None
+        return workspace_id, people.role_of(user.pk, workspace_id)
 
     workspace_id, role = await in_thread(look)
     if workspace_id is None or role is None:

@@ -31,7 +31,16 @@ def claimable(dead_letter_id: int) -> Claimable | None:
     if not rows:
         return None
     row = rows[0]
-    return Claimable(*row[:4], TraceRef(*row[4:8]), row[8], bytes(row[9]), row[10])
+    return Claimable(
+        id=row[0],
+        flow_id=row[1],
+        version_id=row[2],
+        node=row[3],
+        ref=TraceRef(*row[4:8]),
+        path=row[8],
+        event=bytes(row[9]),
+        dead_at=row[10],
+    )
 
 
 def next_run(ref: TraceRef) -> int:

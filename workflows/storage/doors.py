@@ -71,9 +71,9 @@ def hook_door(key: str) -> HookDoor | None:
     )
     if not rows:
         return None
-    *where, node = rows[0]
-    inbox = next((one for one in _inboxes(rows[0][2]) if one.node == node), None)
-    return HookDoor(*where, inbox)
+    workspace_id, workspace, flow_id, flow, node = rows[0]
+    inbox = next((one for one in _inboxes(flow_id) if one.node == node), None)
+    return HookDoor(workspace_id, workspace, flow_id, flow, inbox)
 
 
 def secret_of(workspace_id: int, connection: str) -> str | None:

@@ -47,7 +47,7 @@ def flow_rows(workspace_id: int) -> list[FlowRow]:
     )
     now = int(time.time() // 60)
     counts = traces.per_minute([flow.pk for flow in flows], now - _MINUTES + 1)
-    dead = dict(
+    dead: dict[int, int] = dict(
         sql.fetch(
             "SELECT flow_id, COUNT(*) FROM workflows_deadletter WHERE state = 'open'"
             " GROUP BY flow_id"

@@ -27,7 +27,7 @@ def counters(workspace_id: int) -> list[tuple[str, str, str, int]]:
 
 def flows(workspace_id: int) -> dict[str, FlowFigures]:
     """By slug, how much each flow has before it."""
-    counts = {
+    counts: dict[str, dict[int, int]] = {
         table: dict(
             sql.fetch(
                 f"SELECT t.flow_id, COUNT(*) FROM {table} t JOIN workflows_flow f"

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-Row = tuple[Any, ...]
+Row = Any  # a tuple of what the query selects; its reader knows the types
 
 _NOW = {
     "sqlite": "((julianday('now') - 2440587.5) * 86400.0)",
@@ -35,7 +35,7 @@ def fetch(sql: str, params: Sequence[Any] = ()) -> list[Row]:
     """All rows of a query (or of a statement with RETURNING)."""
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def execute(sql: str, params: Sequence[Any] = ()) -> int:

@@ -74,14 +74,17 @@ def take_effects(
     )
     return [
         TakenEffect(
-            *row[:4],
-            TraceRef(*row[4:8]),
-            row[8],
-            row[9],
-            bytes(row[10]),
-            None if row[11] is None else bytes(row[11]),
-            row[12],
-            row[13],
+            flow_id=row[0],
+            number=row[1],
+            version_id=row[2],
+            node=row[3],
+            ref=TraceRef(*row[4:8]),
+            path=row[8],
+            key=row[9],
+            request=bytes(row[10]),
+            event=None if row[11] is None else bytes(row[11]),
+            timeout_seconds=row[12],
+            attempt=row[13],
         )
         for row in rows
     ]
@@ -116,11 +119,14 @@ def take_held(owner: str, limit: int) -> list[TakenHeld]:
     )
     return [
         TakenHeld(
-            *row[:4],
-            TraceRef(*row[4:8]),
-            row[8],
-            None if row[9] is None else bytes(row[9]),
-            row[10],
+            flow_id=row[0],
+            number=row[1],
+            version_id=row[2],
+            node=row[3],
+            ref=TraceRef(*row[4:8]),
+            path=row[8],
+            event=None if row[9] is None else bytes(row[9]),
+            until=row[10],
         )
         for row in rows
     ]

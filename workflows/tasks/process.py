@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 
 from django.conf import settings
 
+from workflows.connectors.base import Connector
 from workflows.connectors.guard import parse_networks
 from workflows.connectors.http import HttpConnector
 from workflows.connectors.mail import MailConnector
@@ -27,7 +28,7 @@ def performer() -> Performer:
         if _performer is None:
             from workflows.tasks.settle import settle, take
 
-            connectors = {
+            connectors: dict[str, Connector] = {
                 "http": HttpConnector(parse_networks(settings.EVENTFLOW_HTTP_ALLOW)),
                 "mail": MailConnector(),
             }

@@ -1,6 +1,5 @@
 """The backend itself: `BEGIN IMMEDIATE` waits for its turn, commit and rollback give it back."""
 
-from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db.backends.sqlite3 import base
@@ -25,9 +24,7 @@ class CursorWrapper(base.SQLiteCursorWrapper):
                 return super().execute(query, params)
         return super().execute(query, params)
 
-    def executemany(
-        self, query: str, param_list: Iterable[Sequence[Any] | Mapping[str, Any]]
-    ) -> Any:
+    def executemany(self, query: str, param_list: Any) -> Any:
         if self.database.turn_needed(query):
             with self.database.one_turn():
                 return super().executemany(query, param_list)
@@ -69,7 +66,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         lock = self._lock()
         lock.acquire()
         try:
-            super()._start_transaction_under_autocommit()
+            super()._start_transaction_under_autocommit()  # type: ignore[misc]
         except BaseException:
             lock.release()
             raise
@@ -81,17 +78,17 @@ class DatabaseWrapper(base.DatabaseWrapper):
             self._lock().release()
 
     def _commit(self) -> None:
-        super()._commit()  # when it raises, Django rolls back next, which gives the turn back
+        super()._commit()  # type: ignore[misc]  # when it raises, Django rolls back next, which gives the turn back
         self._give_back()
 
     def _rollback(self) -> None:
         try:
-            super()._rollback()
+            super()._rollback()  # type: ignore[misc]
         finally:
             self._give_back()
 
     def _close(self) -> None:
         try:
-            super()._close()
+            super()._close()  # type: ignore[misc]
         finally:
             self._give_back()
