@@ -1,5 +1,5 @@
 // How does one work on the editor without Django? `npm run dev` builds the bundle and serves it at
-// http://127.0.0.1:5173/?flow=small|large|errors|empty&live=EVENTS_PER_SECOND with a mock server.
+// http://127.0.0.1:5173/?flow=small|large|huge|errors|empty&live=EVENTS_PER_SECOND with a mock server.
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";

@@ -133,6 +133,16 @@ function large() {
   return flow("Everything the shop sells", nodes, wires, layout);
 }
 
+function huge() {
+  const ids = Array.from({ length: 600 }, (_, index) => `step-${index}`);
+  return flow(
+    "A very large flow",
+    ids.map((id, index) => node(id, index % 30 ? "filter.transform" : "producer.http", `Step ${index}`)),
+    ids.flatMap((id, index) => (index % 30 ? [[`step-${index - 1}:out`, id]] : [])),
+    Object.fromEntries(ids.map((id, index) => [id, [(index % 30) * 300, Math.floor(index / 30) * 120]])),
+  );
+}
+
 const empty = () => flow("Untitled flow", [], [], {});
 
-export const flows = { small, errors, large, empty };
+export const flows = { small, errors, large, huge, empty };

@@ -15,12 +15,11 @@ export function accept(request, socket) {
 
 export function sendJson(socket, value) {
   const body = Buffer.from(JSON.stringify(value));
-  const head = Buffer.alloc(body.length < 126 ? 2 : 4);
+  const extra = body.length < 126 ? 0 : body.length < 65_536 ? 2 : 8;
+  const head = Buffer.alloc(2 + extra);
   head[0] = 0x81;
-  if (body.length < 126) head[1] = body.length;
-  else {
-    head[1] = 126;
-    head.writeUInt16BE(body.length, 2);
-  }
+  head[1] = { 0: body.length, 2: 126, 8: 127 }[extra];
+  if (extra === 2) head.writeUInt16BE(body.length, 2);
+  if (extra === 8) head.writeBigUInt64BE(BigInt(body.length), 2);
   socket.write(Buffer.concat([head, body]));
 }

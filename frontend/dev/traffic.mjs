@@ -1,6 +1,6 @@
 // What would a busy flow tell the page? Events walk the drawing at random and leave totals and rows.
 const TYPES = ["OrderCreated", "OrderPaid", "OrderShipped", "RefundAsked"];
-const ZERO = { arrived: 0, passed: 0, filtered: 0, delivered: 0, dead: 0, waiting: 0, held: 0 };
+const ZERO = { arrived: 0, passed: 0, filtered: 0, delivered: 0, dead: 0, held: 0 };
 const SHOWN_PER_FRAME = 12;
 
 export class Traffic {

@@ -2,6 +2,7 @@
 import { createContext, useContext } from "react";
 
 import type { Editor, EditorState } from "./editor";
+import { nodeById } from "./graph";
 import type { Live, LiveState } from "./live";
 import type { Saver } from "./save";
 import { Store, useStore } from "./store";
@@ -83,8 +84,7 @@ export const useLive = <P>(pick: (state: LiveState) => P): P => useStore(useApp(
 export const useUi = <P>(pick: (state: UiState) => P): P => useStore(useApp().ui, pick);
 export const useDocument = (): FlowDocument => useEditor((state) => state.history.present);
 
-export const nameOf = (doc: FlowDocument, id: string): string =>
-  doc.nodes.find((node) => node.id === id)?.name ?? id;
+export const nameOf = (doc: FlowDocument, id: string): string => nodeById(doc, id)?.name ?? id;
 
 export function wireName(doc: FlowDocument, wire: Wire): string {
   const [source = "", port = ""] = wire.from.split(":", 2);

@@ -70,10 +70,10 @@ export class Editor {
 
   /** Its ports, and those that wires name although it hasn't got them (any more). */
   portsOf(id: string): readonly string[] {
-    const wired = this.document.wires
-      .filter((wire) => graph.sourceOf(wire) === id && graph.portOf(wire) !== graph.ERROR_PORT)
-      .map(graph.portOf);
-    return [...new Set([...this.viewOf(id).ports, ...wired])];
+    const { ports } = this.viewOf(id);
+    const wired = graph.wiredPorts(this.document, id);
+    const extra = wired.filter((port) => port !== graph.ERROR_PORT && !ports.includes(port));
+    return extra.length > 0 ? [...ports, ...extra] : ports;
   }
 
   private viewOfType(type: string): NodeView {

@@ -7,8 +7,36 @@ export const ERROR_PORT = "error";
 export const wireId = (wire: Wire): string => `${wire.from}>${wire.to}`;
 export const sourceOf = (wire: Wire): string => wire.from.slice(0, wire.from.indexOf(":"));
 export const portOf = (wire: Wire): string => wire.from.slice(wire.from.indexOf(":") + 1);
+
+interface Index {
+  readonly nodes: ReadonlyMap<string, FlowNode>;
+  readonly ports: ReadonlyMap<string, readonly string[]>;
+}
+
+const indexes = new WeakMap<FlowDocument, Index>();
+
+/** Every card asks at every change; without an index that is a scan for each. */
+function index(doc: FlowDocument): Index {
+  let found = indexes.get(doc);
+  if (!found) {
+    const ports = new Map<string, string[]>();
+    for (const wire of doc.wires) {
+      const list = ports.get(sourceOf(wire));
+      if (!list) ports.set(sourceOf(wire), [portOf(wire)]);
+      else if (!list.includes(portOf(wire))) list.push(portOf(wire));
+    }
+    found = { nodes: new Map(doc.nodes.map((node) => [node.id, node])), ports };
+    indexes.set(doc, found);
+  }
+  return found;
+}
+
 export const nodeById = (doc: FlowDocument, id: string): FlowNode | undefined =>
-  doc.nodes.find((node) => node.id === id);
+  index(doc).nodes.get(id);
+
+/** The ports of a node that have wires. */
+export const wiredPorts = (doc: FlowDocument, id: string): readonly string[] =>
+  index(doc).ports.get(id) ?? [];
 
 type Find = (type: string) => CatalogEntry | undefined;
 

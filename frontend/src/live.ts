@@ -28,7 +28,13 @@ const EMPTY: LiveState = {
   skipped: 0,
 };
 
+const RATES_EVERY_MS = 500;
+
+/** Two digits are all that is drawn; more of them would only redraw for nothing. */
+const rounded = (rate: number): number => Number(rate.toPrecision(2));
+
 export class Live {
+  private ratedAt = -Infinity;
   readonly store = new Store<LiveState>(EMPTY);
   private readonly nodeRates = new Rates();
   private readonly wireRates = new Rates();
@@ -36,11 +42,14 @@ export class Live {
   /** Takes in a frame that came at `now` (ms). A snapshot doesn't undo what is known already. */
   take(frame: Frame, now: number): void {
     const { rows, skipped } = this.store.get();
-    const arrived = Object.entries(frame.totals.nodes).map(([id, node]) => [id, node.arrived]);
-    this.nodeRates.push(now, Object.fromEntries(arrived) as Record<string, number>);
+    const arrived = Object.entries(frame.totals.nodes).map(
+      ([id, node]): [string, number] => [id, node.arrived ?? 0],
+    );
+    this.nodeRates.push(now, Object.fromEntries(arrived));
     this.wireRates.push(now, frame.totals.wires);
+    const isDue = now - this.ratedAt >= RATES_EVERY_MS;
     this.store.set({
-      ...this.ratesOf(frame.totals.nodes, frame.totals.wires, now),
+      ...(isDue ? this.ratesOf(frame.totals.nodes, frame.totals.wires, now) : {}),
       nodes: frame.totals.nodes,
       wires: frame.totals.wires,
       lag: frame.lag,
@@ -61,8 +70,9 @@ export class Live {
     wires: LiveState["wires"],
     now: number,
   ): Pick<LiveState, "nodeRates" | "wireRates"> {
+    this.ratedAt = now;
     const rates = (names: object, source: Rates) =>
-      Object.fromEntries(Object.keys(names).map((name) => [name, source.perSecond(name, now)]));
+      Object.fromEntries(Object.keys(names).map((name) => [name, rounded(source.perSecond(name, now))]));
     return { nodeRates: rates(nodes, this.nodeRates), wireRates: rates(wires, this.wireRates) };
   }
 }

@@ -101,14 +101,15 @@ export interface Saved {
   readonly changes: number;
 }
 
+/** What became of the events that arrived at a node. A count that never moved may be missing. */
 export interface NodeTotals {
-  readonly arrived: number;
-  readonly passed: number;
-  readonly filtered: number;
-  readonly delivered: number;
-  readonly dead: number;
-  readonly waiting: number;
-  readonly held: number;
+  readonly arrived?: number;
+  readonly passed?: number;
+  readonly filtered?: number;
+  readonly delivered?: number;
+  readonly dead?: number;
+  /** Parked at the node for whatever reason: a delay, a retry, a reply that is on its way. */
+  readonly held?: number;
 }
 
 export interface Totals {

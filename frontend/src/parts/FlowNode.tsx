@@ -1,24 +1,26 @@
 // How does one node look on the canvas? Its role, name and summary, its ports, and live badges.
 import { Handle, Position, useUpdateNodeInternals } from "@xyflow/react";
-import { memo, useEffect } from "react";
+import { memo, useEffect, useRef } from "react";
 
 import { useApp, useEditor, useLive } from "../app";
 import { exact, plural, rate, short } from "../format";
-import { ERROR_PORT, nodeById } from "../graph";
+import { ERROR_PORT, nodeById, wiredPorts } from "../graph";
 import { Icon } from "./Icon";
 
 function Badges({ id }: { id: string }) {
-  const { editor } = useApp();
+  const { editor, live: flow } = useApp();
   const perSecond = useLive((live) => rate(live.nodeRates[id] ?? 0));
-  const arrived = useLive((live) => live.nodes[id]?.arrived ?? 0);
-  const held = useLive((live) => (live.nodes[id]?.held ?? 0) + (live.nodes[id]?.waiting ?? 0));
+  const held = useLive((live) => live.nodes[id]?.held ?? 0);
   const dead = useLive((live) => live.nodes[id]?.dead ?? 0);
   const { traces } = editor.data.urls;
   const failures = `${traces}${traces.includes("?") ? "&" : "?"}node=${encodeURIComponent(id)}`;
   return (
     <div className="node-badges">
       {perSecond && (
-        <span className="badge" title={`${plural(arrived, "event")} so far`}>
+        <span
+          className="badge"
+          title={`${plural(flow.store.get().nodes[id]?.arrived ?? 0, "event")} so far`}
+        >
           {perSecond}
         </span>
       )}
@@ -48,7 +50,7 @@ function Badges({ id }: { id: string }) {
 function Outputs({ id, ports, canFail }: { id: string; ports: readonly string[]; canFail: boolean }) {
   const { editor } = useApp();
   const isFailureWired = useEditor((state) =>
-    state.history.present.wires.some((wire) => wire.from === `${id}:${ERROR_PORT}`),
+    wiredPorts(state.history.present, id).includes(ERROR_PORT),
   );
   const type = nodeById(editor.document, id)?.type ?? "";
   const help = new Map(editor.find(type)?.outputs.map((port) => [port.name, port.help]));
@@ -94,7 +96,10 @@ function FlowNodeCard({ id, selected }: { id: string; selected?: boolean }) {
   const hasFailed = useLive((live) => (live.nodes[id]?.dead ?? 0) > 0);
   const portList = useEditor(() => editor.portsOf(id).join("\n"));
   const update = useUpdateNodeInternals();
+  const drawnPorts = useRef(portList);
   useEffect(() => {
+    if (drawnPorts.current === portList) return; // React Flow measures a new card by itself
+    drawnPorts.current = portList;
     update(id);
   }, [id, portList, update]);
   if (!node) return null;

@@ -4,7 +4,7 @@ import {
 } from "@xyflow/react";
 import { memo, useEffect, useRef } from "react";
 
-import { useEditor, useLive, useUi } from "../app";
+import { useApp, useEditor, useLive, useUi } from "../app";
 import { exact, rate } from "../format";
 
 const THIN = 1.5;
@@ -12,10 +12,12 @@ const THICK = 4;
 const GLOWS_ABOVE = 8; // events a second: more pulses than that can't be told apart
 const PULSE_MS = 150;
 const LABEL_ZOOM = 0.7;
+const PULSE_ZOOM = 0.4;
 const LABEL_ROOM = 76; // shorter wires have no place for one; the node's badge tells the rate
 
 /** A dot that runs along the wire when its count has grown; one at a time. */
-function Pulse({ path, count }: { path: string; count: number }) {
+function Pulse({ path, port }: { path: string; port: string }) {
+  const count = useLive((live) => live.wires[port] ?? 0);
   const dot = useRef<SVGCircleElement>(null);
   const before = useRef(count);
   useEffect(() => {
@@ -35,11 +37,12 @@ function Pulse({ path, count }: { path: string; count: number }) {
 
 function WireCurve(props: EdgeProps) {
   const { id, source, target, sourceHandleId, selected } = props;
+  const { live } = useApp();
   const key = `${source}:${sourceHandleId ?? ""}`;
   const perSecond = useLive((live) => live.wireRates[key] ?? 0);
-  const count = useLive((live) => live.wires[key] ?? 0);
   const isOver = useUi((ui) => ui.over === id);
   const showsLabel = useFlow((flow) => flow.transform[2] >= LABEL_ZOOM);
+  const showsPulse = useFlow((flow) => flow.transform[2] >= PULSE_ZOOM);
   const trail = useEditor((state) => {
     if (state.trail.length === 0) return undefined;
     const index = state.trail.indexOf(target);
@@ -60,13 +63,13 @@ function WireCurve(props: EdgeProps) {
     >
       {glows && <path className="wire-glow" d={path} style={{ strokeWidth: width + 6 }} />}
       <BaseEdge path={path} style={{ strokeWidth: width }} interactionWidth={18} />
-      {!glows && <Pulse path={path} count={count} />}
+      {!glows && showsPulse && <Pulse path={path} port={key} />}
       {label && showsLabel && Math.abs(props.targetX - props.sourceX) > LABEL_ROOM && (
         <EdgeLabelRenderer>
           <span
             className="wire-label"
             style={{ transform: `translate(-50%, -50%) translate(${x}px, ${y}px)` }}
-            title={`${exact(count)} events so far`}
+            title={`${exact(live.store.get().wires[key] ?? 0)} events so far`}
           >
             {label}
           </span>

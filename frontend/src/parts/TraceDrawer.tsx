@@ -113,10 +113,21 @@ export function TraceDrawer() {
     if (!next.delete(state)) next.add(state);
     setStates(next);
   };
-  const hold = (isOn: boolean) => {
-    setHeld(isOn);
-    setFrozen(isOn ? (frozen ?? rows) : null);
-  };
+  const { live } = useApp();
+  const hold = useCallback(
+    (isOn: boolean) => {
+      setHeld(isOn);
+      setFrozen((now) => (isOn ? (now ?? live.store.get().rows) : null));
+    },
+    [live],
+  );
+  const select = useCallback(
+    (id: string, path: readonly string[]) => {
+      hold(true);
+      open(id, path);
+    },
+    [hold, open],
+  );
   const fresh = frozen ? countNew(rows, frozen) : 0;
   return (
     <section className="traces" aria-label="Traces" style={{ height }}>
@@ -176,10 +187,7 @@ export function TraceDrawer() {
           rows={shown}
           isFiltered={rows.length > 0}
           selected={trace}
-          onSelect={(id, path) => {
-            hold(true);
-            open(id, path);
-          }}
+          onSelect={select}
           onHover={(isOver) => isHeld || setFrozen(isOver ? rows : null)}
         />
         {trace && (

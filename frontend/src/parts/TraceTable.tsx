@@ -1,15 +1,17 @@
 // How is one trace told in one line? Time, state, type, key, path, and how long it took.
-import { memo, useEffect, useRef, type KeyboardEvent } from "react";
+import { memo, useEffect, useRef, useState, type KeyboardEvent } from "react";
 
 import { nameOf, useApp, useDocument } from "../app";
 import { duration, STATES, timeInFull, timeOfDay } from "../format";
+import { ROWS_KEPT } from "../rows";
 import type { FlowDocument, Row } from "../types";
 import { Icon } from "./Icon";
 
 const CHIPS = 5;
+const ROWS_AT_FIRST = 100;
 const LONGEST_MS = 60_000;
 
-type Select = (id: string | null, path?: readonly string[]) => void;
+type Select = (id: string, path: readonly string[]) => void;
 
 /** How much of the bar a duration fills. The scale is fixed, so no bar changes when rows come. */
 const share = (ms: number): number =>
@@ -97,6 +99,7 @@ export function TraceTable(props: {
   const { rows, selected, onSelect, onHover } = props;
   const { editor } = useApp();
   const doc = useDocument();
+  const [limit, setLimit] = useState(ROWS_AT_FIRST);
   const here = rows.findIndex((row) => row.id === selected);
   const onKeyDown = (event: KeyboardEvent<HTMLTableSectionElement>) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
@@ -142,7 +145,7 @@ export function TraceTable(props: {
           </tr>
         </thead>
         <tbody onKeyDown={onKeyDown}>
-          {rows.map((row, index) => (
+          {rows.slice(0, limit).map((row, index) => (
             <TraceLine
               key={row.id}
               row={row}
@@ -154,6 +157,11 @@ export function TraceTable(props: {
           ))}
         </tbody>
       </table>
+      {rows.length > limit && (
+        <button className="button quiet small traces-more" onClick={() => setLimit(ROWS_KEPT)}>
+          Show {rows.length - limit} older
+        </button>
+      )}
     </div>
   );
 }
