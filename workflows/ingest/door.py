@@ -107,7 +107,7 @@ class Door:
         await self._verify(door, producer, headers, body)
         found = producer.identify(headers)
         defaults = Defaults(
-            source=f"/hooks/{door.flow}/{door.inbox.node}",
+            source=f"/hooks/{door.flow}/{inbox.node}",
             type=found.get("type") or f"{door.flow}.received",
         )
         read = _hook_events(headers, body, defaults, found)

@@ -53,6 +53,7 @@ class Held(models.Model):
     reason = models.CharField(max_length=200)
     since = models.FloatField()
     until = models.FloatField()
+    attempt = models.PositiveIntegerField(default=0)  # times taken
     owner = models.CharField(max_length=80, default="")
     due_at = models.FloatField()
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from workflows.storage import log, sql
-from workflows.storage.parts import Fenced, FlowCommit, RetryEffect, Stale, Waiting
+from workflows.storage.parts import Fenced, FlowCommit, RetryEffect, Stale, Taken, Waiting
 
 
 class Committed(NamedTuple):
@@ -75,34 +75,35 @@ def _move_cursors(part: FlowCommit) -> None:
 
 
 def _take_over(
-    table: str, flow_id: int, owner: str, done: list[int], retries: list[RetryEffect]
+    table: str, flow_id: int, owner: str, done: list[Taken], retries: list[RetryEffect]
 ) -> None:
     """Check that the rows are still ours; delete those that are done, reschedule the others."""
-    numbers = [*done, *(retry.number for retry in retries)]
-    if not numbers:
+    wanted = [*done, *(retry.taken for retry in retries)]
+    if not wanted:
         return
-    marks = ", ".join(["%s"] * len(numbers))
+    marks = ", ".join(["%s"] * len(wanted))
     lock = " FOR UPDATE" if sql.is_postgres() else ""
     ours = {
-        row[0]
+        Taken(*row)
         for row in sql.fetch(
-            f"SELECT number FROM {table} WHERE flow_id = %s AND owner = %s"
+            f"SELECT number, attempt FROM {table} WHERE flow_id = %s AND owner = %s"
             f" AND number IN ({marks}) ORDER BY number{lock}",
-            (flow_id, owner, *numbers),
+            (flow_id, owner, *(taken.number for taken in wanted)),
         )
     }
-    lost = frozenset((flow_id, number) for number in numbers if number not in ours)
+    lost = frozenset((flow_id, taken) for taken in wanted if taken not in ours)
     if lost:
         raise Fenced(f"{len(lost)} rows were taken over by somebody else", lost)
     if done:
         marks = ", ".join(["%s"] * len(done))
         sql.execute(
-            f"DELETE FROM {table} WHERE flow_id = %s AND number IN ({marks})", (flow_id, *done)
+            f"DELETE FROM {table} WHERE flow_id = %s AND number IN ({marks})",
+            (flow_id, *(taken.number for taken in done)),
         )
     sql.execute_many(
         f"UPDATE {table} SET due_at = %s, failure = %s, owner = ''"
         " WHERE flow_id = %s AND number = %s",
-        [(retry.due_at, retry.failure, flow_id, retry.number) for retry in retries],
+        [(retry.due_at, retry.failure, flow_id, retry.taken.number) for retry in retries],
     )
 
 
@@ -216,7 +217,7 @@ def _insert_effects(part: FlowCommit, number: int) -> None:
 def _insert_held(part: FlowCommit, number: int) -> None:
     sql.insert_many(
         "workflows_held",
-        f"{_WAITING}, event, due_at, owner, reason, since, until",
+        f"{_WAITING}, event, due_at, owner, reason, since, until, attempt",
         [
             (
                 *_waiting(part.flow_id, number + i, held.waiting),
@@ -226,6 +227,7 @@ def _insert_held(part: FlowCommit, number: int) -> None:
                 held.reason,
                 held.since,
                 held.until,
+                0,
             )
             for i, held in enumerate(part.held)
         ],

@@ -201,9 +201,9 @@ def _place(seen: list[Sequence[Any]]) -> None:
 def read(channel_id: int, partition: int, start: int, limit: int) -> list[Stored]:
     """Up to `limit` events of one partition from offset `start` on, in order."""
     return [
-        Stored(*row, bytes(body))
-        for *row, body in sql.fetch(
-            'SELECT "partition", "offset", event_id, type, key, accepted_at, body'
+        Stored(partition, offset, event_id, kind, key, accepted_at, bytes(body))
+        for offset, event_id, kind, key, accepted_at, body in sql.fetch(
+            'SELECT "offset", event_id, type, key, accepted_at, body'
             " FROM workflows_event"
             ' WHERE channel_id = %s AND "partition" = %s AND "offset" >= %s'
             ' ORDER BY "offset" LIMIT %s',

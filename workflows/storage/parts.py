@@ -8,11 +8,11 @@ from workflows.storage import log
 
 
 class Fenced(Exception):
-    """Somebody else does this work now. `numbers` are the (flow, number) that were lost."""
+    """Somebody else does this work now. `lost`: the (flow, parked row) that were taken over."""
 
-    def __init__(self, says: str, numbers: frozenset[tuple[int, int]] = frozenset()) -> None:
+    def __init__(self, says: str, lost: "frozenset[tuple[int, Taken]]" = frozenset()) -> None:
         super().__init__(says)
-        self.numbers = numbers
+        self.lost = lost
 
 
 class Stale(Exception):
@@ -95,8 +95,16 @@ class NewHeld(msgspec.Struct, frozen=True):
     until: float
 
 
-class RetryEffect(msgspec.Struct, frozen=True):
+class Taken(NamedTuple):
+    """A parked row as it was taken. The attempt tells a taking from the next one, also by the
+    same process: a late reply must not settle what has been asked again."""
+
     number: int
+    attempt: int
+
+
+class RetryEffect(msgspec.Struct, frozen=True):
+    taken: Taken
     due_at: float
     failure: bytes
 
@@ -131,10 +139,10 @@ class FlowCommit(msgspec.Struct):
     traces: list[NewTrace] = []
     changes: list[TraceChange] = []
     effects: list[NewEffect] = []
-    settled: list[int] = []  # numbers of effects that are done
+    settled: list[Taken] = []  # effects that are done
     retries: list[RetryEffect] = []
     held: list[NewHeld] = []
-    released: list[int] = []  # numbers of held arrivals that went on
+    released: list[Taken] = []  # held arrivals that went on
     dead: list[NewDeadLetter] = []
     redriven: list[int] = []  # ids of dead letters that this commit runs again
     answers: list[NewAnswer] = []

@@ -37,6 +37,7 @@ class TakenHeld(NamedTuple):
     path: int
     event: bytes | None
     until: float
+    attempt: int
 
 
 class DueTimer(NamedTuple):
@@ -111,10 +112,11 @@ def take_held(owner: str, limit: int) -> list[TakenHeld]:
         return []
     due, params = _due("workflows_held", limit, ())
     rows = sql.fetch(
-        f"UPDATE workflows_held SET owner = %s, due_at = {sql.now_sql()} + {_HELD_LEASE_SECONDS}"
+        "UPDATE workflows_held SET owner = %s, attempt = attempt + 1,"
+        f" due_at = {sql.now_sql()} + {_HELD_LEASE_SECONDS}"
         f" WHERE (flow_id, number) IN ({due})"
         ' RETURNING flow_id, number, version_id, node, subscription_id, "partition", "offset",'
-        " run, path, event, until",
+        " run, path, event, until, attempt",
         [owner, *params],
     )
     return [
@@ -127,6 +129,7 @@ def take_held(owner: str, limit: int) -> list[TakenHeld]:
             path=row[8],
             event=None if row[9] is None else bytes(row[9]),
             until=row[10],
+            attempt=row[11],
         )
         for row in rows
     ]

@@ -15,7 +15,7 @@ from workflows.engine.run import run
 from workflows.engine.walk import Arrival, Settlement, Walk
 from workflows.storage import cursors, log, work
 from workflows.storage.commit import commit
-from workflows.storage.parts import Fenced, FlowCommit, Stale, TraceRef
+from workflows.storage.parts import Fenced, FlowCommit, Stale, Taken, TraceRef
 from workflows.storage.plans import load_plan
 from workflows.tasks.context import Publisher, Surroundings, event_of, unix_now
 from workflows.tasks.owner import owner
@@ -30,7 +30,7 @@ class Parked(msgspec.Struct, frozen=True):
     """A parked row that is to be ended: a settled effect, or a released held arrival."""
 
     flow_id: int
-    number: int
+    taken: Taken
     version_id: int
     root: Root
     arrival: Arrival
@@ -44,7 +44,7 @@ def settle(batch: Sequence[tuple[InFlight, Reply]]) -> None:
         [
             Parked(
                 flow_id=flight.flow_id,
-                number=flight.number,
+                taken=Taken(flight.number, flight.attempt),
                 version_id=flight.version_id,
                 root=Root(flight.ref, flight.origin, flight.channel_id, closed=1),
                 arrival=flight.arrival,
@@ -65,7 +65,7 @@ def end_parked(parked: Sequence[Parked]) -> None:
         except Stale:
             continue  # another walk changed the state this one had read: decide again
         except Fenced as fenced:
-            left = [one for one in left if (one.flow_id, one.number) not in fenced.numbers]
+            left = [one for one in left if (one.flow_id, one.taken) not in fenced.lost]
         else:
             return
 
@@ -131,13 +131,13 @@ class _Group:
         self.part.state_read = surroundings.versions
         self.part.retries = retries(
             self._walk,
-            {(i, one.arrival.path): one.number for i, one in enumerate(parked)},
+            {(i, one.arrival.path): one.taken for i, one in enumerate(parked)},
         )
-        again = {retry.number for retry in self.part.retries}
+        again = {retry.taken for retry in self.part.retries}
         self.part.settled = [
-            one.number for one in parked if one.settled is not None and one.number not in again
+            one.taken for one in parked if one.settled is not None and one.taken not in again
         ]
-        self.part.released = [one.number for one in parked if one.settled is None]
+        self.part.released = [one.taken for one in parked if one.settled is None]
 
     def give_back(self) -> None:
         """Free the places of effects that weren't committed after all."""
@@ -259,7 +259,7 @@ def release_due(limit: int = 500) -> int:
         parked.append(
             Parked(
                 flow_id=row.flow_id,
-                number=row.number,
+                taken=Taken(row.number, row.attempt),
                 version_id=row.version_id,
                 root=Root(row.ref, origin, channel_id, closed=1),
                 arrival=Arrival(0, row.node, event, row.path, fresh=False),

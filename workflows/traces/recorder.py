@@ -22,6 +22,7 @@ from workflows.storage.parts import (
     NewHeld,
     NewTrace,
     RetryEffect,
+    Taken,
     TraceChange,
     TraceRef,
     Waiting,
@@ -113,11 +114,11 @@ def later_commit(
     return part
 
 
-def retries(walk: Walk, numbers: dict[tuple[int, int], int]) -> list[RetryEffect]:
-    """The effects to make again; `numbers` finds each one's row by (root, path)."""
+def retries(walk: Walk, taken: dict[tuple[int, int], Taken]) -> list[RetryEffect]:
+    """The effects to make again; `taken` finds each one's row by (root, path)."""
     return [
         RetryEffect(
-            number=numbers[retry.settlement.arrival.root, retry.settlement.arrival.path],
+            taken=taken[retry.settlement.arrival.root, retry.settlement.arrival.path],
             due_at=retry.due,
             failure=orjson.dumps(retry.failure),
         )
