@@ -46,7 +46,7 @@ const form = ({ id, name, config }) =>
   ${Object.entries(config).map(([key, value]) => `<div class="field"><label for="f-${key}">${key}</label>
   <input class="code" id="f-${key}" name="c.${key}" value="${escape(value)}"><p class="field-help">A CEL expression over <code>event</code>.</p></div>`).join("")}</form>`;
 
-const STEPS = `<ol class="steps">${["Orders in", "Over 100?", "Add VAT", "Tell billing"].map((name, index) =>
+const STEPS = `<ol class="steps" data-path="in big vat call">${["Orders in", "Over 100?", "Add VAT", "Tell billing"].map((name, index) =>
   `<li class="step" data-state="ok"><header><b>${name}</b><span class="faint">${(0.2 + index * 3.1).toFixed(1)} ms</span></header></li>`).join("")}</ol>`;
 
 function htmx() {

@@ -73,7 +73,13 @@ function useTrace() {
   useEffect(() => {
     if (!trace) return;
     const url = editor.data.urls.trace.replace(/\{id\}|%7Bid%7D/, encodeURIComponent(trace));
-    void htmx()?.ajax("GET", url, { target: "#trace-detail", swap: "innerHTML" });
+    // The steps may tell the way of a trace that isn't among the rows: data-path="in big vat".
+    void htmx()
+      ?.ajax("GET", url, { target: "#trace-detail", swap: "innerHTML" })
+      .then(() => {
+        const told = document.querySelector<HTMLElement>("#trace-detail [data-path]")?.dataset.path;
+        if (told && editor.store.get().trace === trace) editor.store.set({ trail: told.split(" ") });
+      });
   }, [editor, trace]);
   return { trace, open };
 }
