@@ -15,6 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 FRONTEND = ROOT / "frontend"
+DELIVERIES = ROOT / "tests" / "deliveries"
 BUNDLE = ROOT / "static" / "dist"
 
 
@@ -29,13 +30,13 @@ def _node_folder() -> Path:
     return Path(spec.origin).parent
 
 
-def npm(*words: str) -> str:
-    """Run npm in frontend/ and return what it printed. Raises `NodeFailed`."""
+def npm(*words: str, cwd: Path = FRONTEND) -> str:
+    """Run npm in a folder and return what it printed. Raises `NodeFailed`."""
     folder = _node_folder()
     script = folder / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     done = subprocess.run(
         [str(folder / "bin" / "node"), str(script), *words],
-        cwd=FRONTEND,
+        cwd=cwd,
         env={**os.environ, "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -47,14 +48,26 @@ def npm(*words: str) -> str:
     return done.stdout
 
 
-def install() -> None:
+def install(folder: Path = FRONTEND) -> None:
     """`npm ci`, unless node_modules is already what the lock file says."""
-    wanted = hashlib.sha256((FRONTEND / "package-lock.json").read_bytes()).hexdigest()
-    stamp = FRONTEND / "node_modules" / ".eventflow-stamp"
+    wanted = hashlib.sha256((folder / "package-lock.json").read_bytes()).hexdigest()
+    stamp = folder / "node_modules" / ".eventflow-stamp"
     if stamp.exists() and stamp.read_text() == wanted:
         return
-    npm("ci", "--no-audit", "--no-fund")
+    npm("ci", "--no-audit", "--no-fund", cwd=folder)
     stamp.write_text(wanted)
+
+
+def deliveries() -> list[tuple[str, bytes]]:
+    """Recorded GitHub deliveries, each an event's name and its body as sent. Raises
+    `NodeFailed` when the npm registry can't be reached."""
+    install(DELIVERIES)
+    path = DELIVERIES / "node_modules/@octokit/webhooks-examples/api.github.com/index.json"
+    return [
+        (kind["name"], json.dumps(example).encode())
+        for kind in json.loads(path.read_text(encoding="utf-8"))
+        for example in kind["examples"]
+    ]
 
 
 def lint() -> str:
