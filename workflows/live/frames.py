@@ -21,6 +21,8 @@ def snapshot(flow_id: int, since: int) -> tuple[int, bytes]:
         rows, skipped = traces.changed(flow_id, since, change, _CATCH_UP)
     else:
         rows, skipped = traces.newest(flow_id, ROWS)[::-1], 0
+        if since:
+            skipped = max(0, traces.count_new(flow_id, since, change) - len(rows))
     return change, _frame("snapshot", flow_id, change, rows, skipped)
 
 

@@ -83,6 +83,7 @@ def _entry(node_type: type[Node]) -> dict[str, Any]:
         "help": text,
         "version": node_type.version,
         "has_input": node_type.has_input,
+        "holds": node_type.holds,
         "outputs": [port._asdict() for port in node_type.outputs],
         "can_fail": node_type.can_fail,
         "defaults": {

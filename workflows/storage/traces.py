@@ -100,7 +100,7 @@ def changed(flow_id: int, since: int, until: int, limit: int) -> tuple[list[Trac
     ordered = sorted(rows.values(), key=lambda row: row.change)[-limit:]
     skipped = 0
     if len(fresh) == limit or len(later) == limit:
-        skipped = max(0, _count_new(flow_id, since, until) - sum(r.number > since for r in ordered))
+        skipped = max(0, count_new(flow_id, since, until) - sum(r.number > since for r in ordered))
     return ordered, skipped
 
 
@@ -109,7 +109,8 @@ def _longer(path: tuple[str, ...], steps: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*path, *more)))
 
 
-def _count_new(flow_id: int, since: int, until: int) -> int:
+def count_new(flow_id: int, since: int, until: int) -> int:
+    """How many traces began after change `since`, up to `until`."""
     rows = sql.fetch(
         "SELECT COUNT(*) FROM workflows_trace WHERE flow_id = %s AND number > %s AND number <= %s",
         (flow_id, since, until),
