@@ -1,6 +1,6 @@
 """The URL map."""
 
-from django.urls import path
+from django.urls import include, path
 
 from workflows.api import health
 
@@ -8,4 +8,5 @@ urlpatterns = [
     path("healthz", health.healthz),
     path("readyz", health.readyz),
     path("metrics", health.prometheus),
+    path("", include("workflows.web.urls")),
 ]

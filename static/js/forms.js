@@ -1,5 +1,6 @@
 // What do forms do by themselves? <form data-auto> is sent when a choice in it changes;
-// <input data-slug-from="id"> follows the text of that field until somebody writes into it.
+// <input data-slug-from="id"> follows the text of that field until somebody writes into it;
+// <a data-dialog-open> opens its dialog, and leads to the page with the same form without scripts.
 const slug = (text) =>
   text
     .normalize("NFKD")
@@ -8,6 +9,10 @@ const slug = (text) =>
     .toLowerCase()
     .replace(/[-\s]+/g, "-")
     .slice(0, 60);
+
+document.addEventListener("click", (event) => {
+  if (event.target.closest?.("a[data-dialog-open]")) event.preventDefault();
+});
 
 document.addEventListener("change", (event) => {
   const form = event.target.closest?.("form[data-auto]");

@@ -1,0 +1,48 @@
+"""A person's own pages: in, out, home, and another password."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import LoginView, LogoutView, PasswordChangeView
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse_lazy
+from django.views.decorators.http import require_GET
+
+from workflows.models import Membership
+from workflows.storage import people
+from workflows.web.access import LAST_WORKSPACE
+
+_DEMO = "demo"
+
+
+class Password(PasswordChangeView):
+    template_name = "workflows/account/password.html"
+    success_url = reverse_lazy("home")
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        messages.success(self.request, "Your password is changed.")
+        return super().form_valid(form)
+
+
+login = LoginView.as_view(
+    template_name="workflows/account/login.html", redirect_authenticated_user=True
+)
+logout = LogoutView.as_view()
+password = login_required(Password.as_view())
+
+
+@require_GET
+@login_required
+def home(request: HttpRequest) -> HttpResponse:
+    """The workspace visited last, else the demo, else the main one, else any."""
+    mine = list(
+        Membership.objects.filter(user_id=request.user.pk or 0)
+        .order_by("workspace__slug")
+        .values_list("workspace__slug", flat=True)
+    )
+    for slug in (request.session.get(LAST_WORKSPACE), _DEMO, people.MAIN, *mine):
+        if slug in mine:
+            return redirect("flows", slug)
+    return render(request, "workflows/account/nowhere.html", status=403)

@@ -1,0 +1,143 @@
+"""Dead letters: what failed, why, and what becomes of it."""
+
+import logging
+
+import orjson
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_POST
+from kombu.exceptions import OperationalError
+
+from workflows.models import DeadLetter, Flow
+from workflows.storage import deadletters
+from workflows.storage.parts import TraceRef
+from workflows.tasks.jobs import redrive as redrive_task
+from workflows.web import deadrows, tracerows
+from workflows.web.access import NOT_HERE, Here, member
+from workflows.web.context import Crumb, asked, page
+from workflows.web.jsonview import coloured
+from workflows.web.paging import read_number
+from workflows.web.steps import todo_for
+
+log = logging.getLogger(__name__)
+_ON_A_PAGE = 50
+_AT_ONCE = 500  # letters of a group that one click takes up
+_AWAY = "Redis doesn't answer, so no worker could be asked. Nothing is lost: try again later."
+
+
+@require_GET
+@member("viewer")
+def letter_list(request: HttpRequest, here: Here) -> HttpResponse:
+    """Groups of the same failure; with a fingerprint, the letters of one group."""
+    state = asked(request, "state") or DeadLetter.State.OPEN
+    wanted = deadrows.Wanted(asked(request, "flow"), state, asked(request, "fingerprint"))
+    context = {
+        "wanted": wanted,
+        "flows": tracerows.flows_of(here.workspace_id),
+        "states": DeadLetter.State.choices,
+        "at_once": _AT_ONCE,
+    }
+    crumbs = [Crumb("Dead letters")]
+    if wanted.fingerprint:
+        before = read_number(request.GET.get("before", ""))
+        found, older = deadrows.letters(here.workspace_id, wanted, before, _ON_A_PAGE)
+        context |= {"letters": found, "older": older}
+        crumbs = [Crumb("Dead letters", _list_url(here)), Crumb("The same failure")]
+        template = "workflows/dead_letters/group.html"
+    else:
+        context |= {"groups": deadrows.groups(here.workspace_id, wanted)}
+        template = "workflows/dead_letters/list.html"
+    return page(request, here, template, context, section="dead_letters", crumbs=crumbs)
+
+
+@require_GET
+@member("viewer")
+def letter(request: HttpRequest, here: Here, number: int) -> HttpResponse:
+    """The event as it reached the node, the failure, and what can be done."""
+    row = _find(here, number)
+    line = deadrows.letter(row)
+    failure = row.failure if isinstance(row.failure, dict) else {}
+    context = {
+        "flow": row.flow,
+        "row": row,
+        "letter": line,
+        "event": coloured(orjson.loads(bytes(row.event))),
+        "detail": coloured(failure["detail"]) if failure.get("detail") is not None else None,
+        "todo": todo_for(line.kind),
+        "trace": str(TraceRef(row.subscription_id, row.partition, row.offset, row.run)),
+    }
+    crumbs = [Crumb("Dead letters", _list_url(here)), Crumb(str(number))]
+    template = "workflows/dead_letters/letter.html"
+    return page(request, here, template, context, section="dead_letters", crumbs=crumbs)
+
+
+@require_POST
+@member("operator")
+def redrive(request: HttpRequest, here: Here, number: int) -> HttpResponse:
+    """Ask a worker to run it again on the version that is published now."""
+    row = _find(here, number)
+    if row.state != DeadLetter.State.OPEN:
+        messages.info(request, f"Nothing to do: it is {row.get_state_display().lower()} already.")
+    elif _ask(row.pk):
+        messages.success(request, "Asked for a redrive. Its trace shows how it goes.")
+    else:
+        messages.error(request, _AWAY)
+    return redirect("dead_letter", here.workspace, number)
+
+
+@require_POST
+@member("operator")
+def discard(request: HttpRequest, here: Here, number: int) -> HttpResponse:
+    """Close it for good without running it."""
+    row = _find(here, number)
+    if deadletters.discard(row.pk):
+        messages.success(request, "Discarded.")
+    else:
+        messages.info(request, "It wasn't open any more.")
+    return redirect("dead_letter", here.workspace, number)
+
+
+@require_POST
+@member("operator")
+def redrive_group(request: HttpRequest, here: Here, slug: str, fingerprint: str) -> HttpResponse:
+    """Ask for a redrive of a group's open letters, the oldest first."""
+    if not Flow.objects.filter(workspace_id=here.workspace_id, slug=slug).exists():
+        raise Http404(NOT_HERE)
+    wanted = deadrows.Wanted(flow=slug, fingerprint=fingerprint)
+    ids = deadrows.open_ids(here.workspace_id, wanted, _AT_ONCE)
+    asked_for = 0
+    for letter_id in ids:
+        if not _ask(letter_id):
+            messages.error(request, _AWAY)
+            break
+        asked_for += 1
+    if asked_for:
+        messages.success(request, f"Asked for {asked_for} redrives.")
+    return redirect(f"{_list_url(here)}?flow={slug}")
+
+
+def _ask(letter_id: int) -> bool:
+    """Whether the request for a redrive reached the broker."""
+    try:
+        redrive_task.apply_async((letter_id,), retry=False)
+    except OperationalError as problem:
+        log.warning("redrive of %d not asked for: %s", letter_id, problem)
+        return False
+    return True
+
+
+def _find(here: Here, number: int) -> DeadLetter:
+    found = (
+        DeadLetter.objects.select_related("flow", "version")
+        .filter(pk=number, flow__workspace_id=here.workspace_id)
+        .first()
+    )
+    if found is None:
+        raise Http404(NOT_HERE)
+    return found
+
+
+def _list_url(here: Here) -> str:
+    return reverse("dead_letters", args=[here.workspace])

@@ -1,0 +1,96 @@
+"""Events: what lies in a channel, and one event with the traces it has."""
+
+from datetime import UTC, datetime
+
+import orjson
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
+from django.views.decorators.http import require_GET
+
+from workflows.models import Channel, Flow
+from workflows.storage import log, traces
+from workflows.storage.traces import TraceRow
+from workflows.web import eventrows
+from workflows.web.access import NOT_HERE, Here, member
+from workflows.web.context import Crumb, asked, page, part, wants
+from workflows.web.jsonview import coloured
+from workflows.web.paging import read_bounds
+
+_ON_A_PAGE = 40
+
+
+@require_GET
+@member("viewer")
+def event_list(request: HttpRequest, here: Here) -> HttpResponse:
+    """The newest events of one channel."""
+    channels = list(
+        Channel.objects.filter(workspace_id=here.workspace_id)
+        .select_related("flow")
+        .order_by("flow_id", "slug")
+    )
+    slug = asked(request, "channel")
+    channel = next((one for one in channels if one.slug == slug), None)
+    if slug and channel is None:
+        raise Http404(NOT_HERE)
+    channel = channel or _first(channels)
+    wanted = eventrows.Wanted(asked(request, "type"), asked(request, "key"), asked(request, "id"))
+    bounds = read_bounds(request.GET.get("before", ""))
+    found = (
+        eventrows.Lines([], "")
+        if channel is None
+        else eventrows.lines(channel, wanted, bounds, _ON_A_PAGE)
+    )
+    context = {
+        "channels": channels,
+        "channel": channel,
+        "wanted": wanted,
+        "lines": found.lines,
+        "older": found.older,
+        "is_first": not bounds,
+        "searched": eventrows.SEARCHED,
+    }
+    template = "workflows/events/list.html"
+    if wants(request, "rows"):
+        return part(request, here, template, "rows", context)
+    return page(request, here, template, context, section="events", crumbs=[Crumb("Events")])
+
+
+@require_GET
+@member("viewer")
+def event(request: HttpRequest, here: Here, position: str) -> HttpResponse:
+    """One event by its place in the log, and every trace that it has."""
+    place = traces.parse_ref(position)
+    if place is None or place.run:
+        raise Http404(NOT_HERE)
+    channel_id, partition, offset, _ = place
+    channel = Channel.objects.filter(pk=channel_id, workspace_id=here.workspace_id).first()
+    stored = log.read_one(channel_id, partition, offset) if channel else None
+    if channel is None or stored is None:
+        raise Http404(
+            "There is no event at this place (any more): the channel's retention may have taken it."
+        )
+    rows = [traces.find(ref) for ref in traces.of_event(channel_id, partition, offset)]
+    body = orjson.loads(stored.body)
+    context = {
+        "channel": channel,
+        "stored": stored,
+        "body": body,
+        "json": coloured(body),
+        "at": datetime.fromtimestamp(stored.accepted_at, UTC),
+        "position": position,
+        "traces": _with_flows([row for row in rows if row is not None]),
+    }
+    crumbs = [Crumb("Events", reverse("events", args=[here.workspace])), Crumb(position)]
+    return page(
+        request, here, "workflows/events/event.html", context, section="events", crumbs=crumbs
+    )
+
+
+def _first(channels: list[Channel]) -> Channel | None:
+    """The channel to begin with: a private inbox is where most events come in."""
+    return next((one for one in channels if one.flow_id), channels[0] if channels else None)
+
+
+def _with_flows(rows: list[TraceRow]) -> list[tuple[TraceRow, Flow]]:
+    flows = Flow.objects.in_bulk({row.flow_id for row in rows})
+    return [(row, flows[row.flow_id]) for row in rows if row.flow_id in flows]

@@ -1,0 +1,156 @@
+"""The flows of a workspace: the list, a new one, one from a file, and the end of one."""
+
+from django import forms
+from django.contrib import messages
+from django.core.validators import validate_slug
+from django.db import IntegrityError, transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.text import slugify
+from django.views.decorators.http import require_GET, require_http_methods
+
+from workflows.engine import flowfile
+from workflows.storage import flows
+from workflows.web import flowlines
+from workflows.web.access import Here, flow_or_404, member
+from workflows.web.context import Crumb, flow_crumbs, page, part, wants
+
+_TAKEN = "There is a flow of that address already: choose another."
+_RESERVED = frozenset(("new", "import"))  # addresses of pages beside the flows'
+
+
+class NewFlow(forms.Form):
+    name = forms.CharField(max_length=120, error_messages={"required": "Give the flow a name."})
+    slug = forms.CharField(max_length=60, required=False)
+
+    def clean(self) -> dict[str, str]:
+        """The slug that was given, else one made from the name."""
+        slug = self.cleaned_data.get("slug") or slugify(self.cleaned_data.get("name", ""))[:60]
+        if "name" in self.cleaned_data:
+            self.cleaned_data["slug"] = slug
+            self._check(slug)
+        return self.cleaned_data
+
+    def _check(self, slug: str) -> None:
+        if slug in _RESERVED:
+            self.add_error("slug", f"“{slug}” is taken by a page: choose another.")
+            return
+        try:
+            validate_slug(slug)
+        except forms.ValidationError:
+            self.add_error("slug", "Use letters, digits, hyphens and underscores only.")
+
+
+class FlowFile(forms.Form):
+    file = forms.FileField(
+        allow_empty_file=True, error_messages={"required": "Choose a flow file (.json)."}
+    )
+    publish = forms.BooleanField(required=False)
+
+    def clean_file(self) -> dict[str, object]:
+        """The document in the file."""
+        upload = self.cleaned_data["file"]
+        if upload.size > flowfile.LARGEST_BYTES:
+            raise forms.ValidationError("A flow file may have 1 MiB; this one is larger.")
+        try:
+            document = flowfile.loads(upload.read().decode())
+        except UnicodeDecodeError:
+            raise forms.ValidationError("A flow file is UTF-8 text; this one isn't.") from None
+        except flowfile.FlowFileError as error:
+            raise forms.ValidationError(str(error)) from None
+        slug = str(document["slug"])
+        try:
+            validate_slug(slug)
+        except forms.ValidationError:
+            raise forms.ValidationError(f"The file's slug \"{slug[:60]}\" can't be one.") from None
+        if len(slug) > 60 or slug in _RESERVED:
+            raise forms.ValidationError("The file's slug is too long or taken by a page.")
+        return document
+
+
+@require_GET
+@member("viewer")
+def flow_list(request: HttpRequest, here: Here) -> HttpResponse:
+    """All flows and how they are doing."""
+    template, context = "workflows/flows/list.html", {"lines": flowlines.lines(here.workspace_id)}
+    if wants(request, "rows"):
+        return part(request, here, template, "rows", context)
+    return page(request, here, template, context, section="flows", crumbs=[Crumb("Flows")])
+
+
+@require_http_methods(["GET", "POST"])
+@member("editor")
+def new(request: HttpRequest, here: Here) -> HttpResponse:
+    """A name and an address make a flow; then it is drawn."""
+    form = NewFlow(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        slug, name = form.cleaned_data["slug"], form.cleaned_data["name"]
+        try:
+            with transaction.atomic():
+                flows.create(here.workspace_id, slug, name)
+        except IntegrityError:
+            form.add_error("slug", _TAKEN)
+        else:
+            return redirect("flow", here.workspace, slug)
+    return _form_page(request, here, "workflows/flows/new.html", form, "New flow")
+
+
+@require_http_methods(["GET", "POST"])
+@member("editor")
+def import_file(request: HttpRequest, here: Here) -> HttpResponse:
+    """A flow file becomes a new flow, or the draft of the one it names."""
+    form = FlowFile(request.POST or None, request.FILES or None)
+    if request.method == "POST" and form.is_valid():
+        document = form.cleaned_data["file"]
+        flow = flows.import_document(here.workspace_id, document, here.user_id)
+        if form.cleaned_data["publish"]:
+            try:
+                done = flows.publish(
+                    flow, flowfile.normalise({**document, "slug": flow.slug}), user_id=here.user_id
+                )
+                messages.success(request, f"Imported and published as version {done.number}.")
+            except flows.Refused as refused:
+                count = len(refused.problems)
+                messages.error(request, f"Imported, but not published: {count} problems to mend.")
+            except flows.Unread:
+                messages.warning(request, "Imported. Publish it here: unread events need a word.")
+        else:
+            messages.success(request, "Imported as a draft. Publish it to let it run.")
+        return redirect("flow", here.workspace, flow.slug)
+    return _form_page(request, here, "workflows/flows/import.html", form, "Import a flow")
+
+
+@require_http_methods(["GET", "POST"])
+@member("owner")
+def delete(request: HttpRequest, here: Here, slug: str) -> HttpResponse:
+    """A flow ends with all its traces, once its address was typed."""
+    flow = flow_or_404(here, slug)
+    error = ""
+    if request.method == "POST":
+        if request.POST.get("confirm", "").strip() == flow.slug:
+            flows.delete(flow)
+            messages.success(request, f"Deleted {flow.name}.")
+            return redirect("flows", here.workspace)
+        error = f"Type {flow.slug} to confirm."
+    crumbs = flow_crumbs(here, flow, "Delete")
+    context = {"flow": flow, "error": error, "tab": "delete"}
+    return page(
+        request,
+        here,
+        "workflows/flows/delete.html",
+        context,
+        section="flows",
+        crumbs=crumbs,
+        status=422 if error else 200,
+    )
+
+
+def _form_page(
+    request: HttpRequest, here: Here, template: str, form: forms.Form, title: str
+) -> HttpResponse:
+    crumbs = [Crumb("Flows", reverse("flows", args=[here.workspace])), Crumb(title)]
+    status = 422 if form.errors else 200
+    return page(
+        request, here, template, {"form": form}, section="flows", crumbs=crumbs, status=status
+    )

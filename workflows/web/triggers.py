@@ -1,0 +1,108 @@
+"""How does an event get into this flow, and which requests were refused at its door?"""
+
+import json
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from django.http import HttpRequest, HttpResponse
+from django.utils.safestring import SafeString
+from django.views.decorators.http import require_GET
+
+from workflows.models import Flow, Hook, Rejected
+from workflows.nodes.registry import node_types
+from workflows.storage import doors
+from workflows.web.access import Here, flow_or_404, member
+from workflows.web.context import flow_crumbs, page
+from workflows.web.jsonview import coloured
+
+_SHOWN_REJECTED = 50
+
+
+class Way(NamedTuple):
+    """A producer that takes events from outside."""
+
+    node: str
+    name: str
+    type: str
+    label: str
+    icon: str
+    hook: str  # the whole address; "" when there is none
+    is_shown: bool  # the address is a secret: editors see it
+
+
+class Refusal(NamedTuple):
+    """A request that was refused."""
+
+    at: datetime
+    node: str
+    reason: str
+    headers: SafeString
+    body: str
+
+
+@require_GET
+@member("viewer")
+def trigger(request: HttpRequest, here: Here, slug: str) -> HttpResponse:
+    """Addresses, and a command to copy for each."""
+    flow = flow_or_404(here, slug)
+    host = request.build_absolute_uri("/").rstrip("/")
+    ways = _ways(here, flow, host)
+    context = {
+        "ways": ways,
+        "trigger_url": f"{host}/api/v1/flows/{slug}/trigger",
+        "sample": json.dumps({"amount": 120}),
+    }
+    return _tab(request, here, flow, "workflows/flows/trigger.html", "Trigger", context)
+
+
+@require_GET
+@member("editor")
+def rejected(request: HttpRequest, here: Here, slug: str) -> HttpResponse:
+    """The newest requests that the flow's webhooks refused, and why."""
+    flow = flow_or_404(here, slug)
+    newest = Rejected.objects.filter(flow=flow).order_by("-id")[:_SHOWN_REJECTED]
+    refusals = [
+        Refusal(
+            datetime.fromtimestamp(one.rejected_at, UTC),
+            one.node,
+            one.reason,
+            coloured(one.headers),
+            bytes(one.body).decode("utf-8", "replace"),
+        )
+        for one in newest
+    ]
+    context = {"refusals": refusals}
+    return _tab(request, here, flow, "workflows/flows/rejected.html", "Rejected requests", context)
+
+
+def _tab(
+    request: HttpRequest, here: Here, flow: Flow, template: str, title: str, context: dict[str, Any]
+) -> HttpResponse:
+    crumbs = flow_crumbs(here, flow, title)
+    tab = title.partition(" ")[0].lower()
+    return page(
+        request,
+        here,
+        template,
+        {**context, "flow": flow, "tab": tab},
+        section="flows",
+        crumbs=crumbs,
+    )
+
+
+def _ways(here: Here, flow: Flow, host: str) -> list[Way]:
+    if flow.published is None:
+        return []
+    door = doors.flow_door(here.workspace_id, flow.slug)
+    hooks = dict(Hook.objects.filter(flow=flow).values_list("node", "key"))
+    nodes = {str(one.get("id")): one for one in flow.published.document["nodes"]}
+    ways = []
+    for inbox in door.inboxes if door else ():
+        node, types = nodes.get(inbox.node, {}), node_types()
+        kind = types.get(str(node.get("type")))
+        if kind is None:
+            continue
+        hook = f"{host}/hooks/{hooks[inbox.node]}" if inbox.node in hooks else ""
+        name = str(node.get("name") or inbox.node)
+        ways.append(Way(inbox.node, name, kind.type_id, kind.label, kind.icon, hook, here.can_edit))
+    return ways

@@ -1,0 +1,89 @@
+"""Where is each page? Grouped by noun; everything of a workspace lies under `/w/{workspace}/`."""
+
+from django.urls import include, path
+
+from workflows.web import (
+    account,
+    channels,
+    deadletters,
+    editor,
+    events,
+    flows,
+    health,
+    members,
+    search,
+    settings,
+    traces,
+    triggers,
+    trying,
+    versions,
+)
+
+_FLOWS = [
+    path("flows", flows.flow_list, name="flows"),
+    path("flows/new", flows.new, name="new_flow"),
+    path("flows/import", flows.import_file, name="import"),
+    path("flows/<slug:slug>", editor.flow, name="flow"),
+    path("flows/<slug:slug>/try", trying.try_flow, name="try"),
+    path("flows/<slug:slug>/versions", versions.version_list, name="versions"),
+    path(
+        "flows/<slug:slug>/versions/<int:number>/publish",
+        versions.publish_again,
+        name="publish_again",
+    ),
+    path("flows/<slug:slug>/trigger", triggers.trigger, name="trigger"),
+    path("flows/<slug:slug>/rejected", triggers.rejected, name="rejected"),
+    path("flows/<slug:slug>/delete", flows.delete, name="delete"),
+]
+_RUNS = [
+    path("traces", traces.trace_list, name="traces"),
+    path("traces/<str:ref>", traces.trace, name="trace"),
+    path("events", events.event_list, name="events"),
+    path("events/<str:position>", events.event, name="event"),
+    path("channels", channels.channel_list, name="channels"),
+    path("channels/new", channels.new, name="new_channel"),
+    path("dead-letters", deadletters.letter_list, name="dead_letters"),
+    path("dead-letters/<int:number>", deadletters.letter, name="dead_letter"),
+    path("dead-letters/<int:number>/redrive", deadletters.redrive, name="redrive"),
+    path("dead-letters/<int:number>/discard", deadletters.discard, name="discard"),
+    path(
+        "dead-letters/<slug:slug>/<slug:fingerprint>/redrive",
+        deadletters.redrive_group,
+        name="redrive_group",
+    ),
+]
+_SETTINGS = [
+    path("settings", settings.settings, name="settings"),
+    path("settings/tokens", settings.tokens, name="tokens"),
+    path("settings/tokens/<int:number>/revoke", settings.revoke_token, name="revoke_token"),
+    path("settings/connections", settings.connections, name="connections"),
+    path(
+        "settings/connections/<slug:name>/delete",
+        settings.delete_connection,
+        name="delete_connection",
+    ),
+    path("settings/members", members.members, name="members"),
+    path("settings/members/add", members.add, name="add_member"),
+    path("settings/members/<int:number>/role", members.change_role, name="change_role"),
+    path("settings/members/<int:number>/remove", members.remove, name="remove_member"),
+    path("settings/appearance", settings.appearance, name="appearance"),
+]
+
+urlpatterns = [
+    path("", account.home, name="home"),
+    path("login", account.login, name="login"),
+    path("logout", account.logout, name="logout"),
+    path("password", account.password, name="password"),
+    path(
+        "w/<str:workspace>/",
+        include(
+            [
+                *_FLOWS,
+                *_RUNS,
+                *_SETTINGS,
+                path("search", search.search, name="search"),
+                path("health", health.health, name="health"),
+            ]
+        ),
+    ),
+]

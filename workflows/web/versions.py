@@ -1,0 +1,121 @@
+"""Which versions of a flow were published, what did each change, and how does one go back?"""
+
+from typing import Any, NamedTuple
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_GET, require_POST
+
+from workflows.engine.flowfile import diff
+from workflows.models import Draft, Flow, FlowVersion
+from workflows.storage import flows
+from workflows.web.access import NOT_HERE, Here, flow_or_404, member
+from workflows.web.context import flow_crumbs, page
+from workflows.web.paging import read_number
+
+_ON_A_PAGE = 20
+_CHOICES = {
+    "finish": "Finish them on the version that runs now",
+    "expire": "Expire them",
+}
+
+
+class Change(NamedTuple):
+    """One line of what changed. `kind`: ins, del or "" for an alteration."""
+
+    kind: str
+    text: str
+
+
+class Row(NamedTuple):
+    """A version (None: the draft) with what it changed against the one before it."""
+
+    version: FlowVersion | None
+    is_running: bool
+    changes: list[Change]
+
+
+@require_GET
+@member("viewer")
+def version_list(request: HttpRequest, here: Here, slug: str) -> HttpResponse:
+    """All versions, newest first, each with what it changed."""
+    flow = flow_or_404(here, slug)
+    return _list_page(request, here, flow)
+
+
+@require_POST
+@member("editor")
+def publish_again(request: HttpRequest, here: Here, slug: str, number: int) -> HttpResponse:
+    """Let an older version's document run again, as a new version. The draft stays as it is."""
+    flow = flow_or_404(here, slug)
+    old = FlowVersion.objects.filter(flow=flow, number=number).first()
+    if old is None:
+        raise Http404(NOT_HERE)
+    unread = request.POST.get("unread", "ask")
+    unread = unread if unread in _CHOICES else "ask"
+    note = f"Version {number} again"
+    try:
+        done = flows.publish(flow, old.document, user_id=here.user_id, note=note, unread=unread)
+    except flows.Refused as refused:
+        says = " ".join(problem.says for problem in refused.problems[:3])
+        messages.error(request, f"Version {number} can't run any more. {says}")
+    except flows.Unread as left:
+        return _list_page(request, here, flow, {"number": number, "nodes": left.nodes})
+    else:
+        messages.success(request, f"Version {number} runs again, as version {done.number}.")
+    return redirect("versions", here.workspace, slug)
+
+
+def _list_page(
+    request: HttpRequest, here: Here, flow: Flow, question: dict[str, Any] | None = None
+) -> HttpResponse:
+    before = read_number(request.GET.get("before", ""))
+    found = FlowVersion.objects.filter(flow=flow).select_related("created_by").order_by("-number")
+    if before is not None:
+        found = found.filter(number__lt=before)
+    versions = list(found[: _ON_A_PAGE + 1])
+    rows = _rows(flow, versions, with_draft=before is None)
+    crumbs = flow_crumbs(here, flow, "Versions")
+    context = {
+        "flow": flow,
+        "rows": rows,
+        "older": versions[_ON_A_PAGE - 1].number if len(versions) > _ON_A_PAGE else None,
+        "question": question,
+        "choices": _CHOICES,
+        "tab": "versions",
+    }
+    status = 409 if question else 200
+    return page(
+        request,
+        here,
+        "workflows/flows/versions.html",
+        context,
+        section="flows",
+        crumbs=crumbs,
+        status=status,
+    )
+
+
+def _rows(flow: Flow, versions: list[FlowVersion], with_draft: bool) -> list[Row]:
+    rows = []
+    if with_draft:
+        before = versions[0].document if versions else {}
+        changes = _changes(before, Draft.objects.get(flow=flow).document)
+        if changes:
+            rows.append(Row(None, False, changes))
+    for index, version in enumerate(versions[:_ON_A_PAGE]):
+        earlier = versions[index + 1].document if index + 1 < len(versions) else {}
+        running = flow.published is not None and version.pk == flow.published.pk
+        rows.append(Row(version, running, _changes(earlier, version.document)))
+    return rows
+
+
+def _changes(before: dict[str, Any], after: dict[str, Any]) -> list[Change]:
+    kinds = {"+": "ins", "-": "del"}
+    lines = diff(before, after)
+    return [
+        Change(kinds.get(line[0], ""), line)
+        for line in lines
+        if before or not line.startswith(("~ slug", "~ name"))
+    ]
