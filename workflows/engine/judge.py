@@ -41,6 +41,8 @@ def show_output(
     views: Views, planned: PlannedNode, came: Event, emissions: Sequence[Emission]
 ) -> dict[str, Any] | None:
     """What a step shows as its output: the events that differ from the one that came."""
+    if not emissions or (len(emissions) == 1 and emissions[0][1] is came):
+        return None  # by far the most frequent
     changed = [
         event
         for port, event in emissions

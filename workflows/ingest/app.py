@@ -14,6 +14,7 @@ from workflows.ingest.door import Caller, Door, Response
 from workflows.ingest.problems import Problem
 from workflows.ingest.reading import BODY_BYTES
 from workflows.storage.people import TokenRow, find_token
+from workflows.tasks.process import calm_collector
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,7 @@ class Doors:
     def door(self) -> Door:
         """Made on the first use: threads must not start before a server has forked."""
         if self._door is None:
+            calm_collector()
             self._door = Door()
         return self._door
 

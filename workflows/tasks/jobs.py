@@ -12,7 +12,7 @@ from workflows.tasks import clock, health
 from workflows.tasks.drain import drain_slice
 from workflows.tasks.nudge import nudge
 from workflows.tasks.owner import owner
-from workflows.tasks.process import performer, stop
+from workflows.tasks.process import calm_collector, performer, stop
 from workflows.tasks.redrive import redrive as run_again
 
 _STOP_SECONDS = 8.0
@@ -63,6 +63,7 @@ def prune() -> None:
 
 @worker_ready.connect
 def _begin(**_: Any) -> None:
+    calm_collector()
     performer()
     health.keep_reporting("worker")
 
