@@ -36,7 +36,7 @@ def prometheus(request: HttpRequest) -> HttpResponse:
             headers={"WWW-Authenticate": "Bearer"},
         )
     registry = CollectorRegistry()
-    registry.register(_Collector(token.workspace_id))  # type: ignore[arg-type]
+    registry.register(_Collector(token.workspace_id))
     return HttpResponse(
         generate_latest(registry), content_type="text/plain; version=0.0.4; charset=utf-8"
     )

@@ -1,6 +1,6 @@
 """What is known of the traces of a flow: rows for lists and live views, and one trace whole."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -169,6 +169,21 @@ def newest_of_flows(
         ]
     out.sort(key=lambda row: row.taken_at or 0.0, reverse=True)
     return out[:limit]
+
+
+def numbered(numbers: Mapping[int, Sequence[int]]) -> dict[tuple[int, int], TraceRow]:
+    """The traces of these numbers (flow -> numbers), by flow and number. One query."""
+    if not numbers:
+        return {}
+    pieces: list[str] = []
+    params: list[int] = []
+    for flow_id, some in numbers.items():
+        pieces.append(f"(t.flow_id = %s AND t.number IN ({', '.join(['%s'] * len(some))}))")
+        params += [flow_id, *some]
+    rows = sql.fetch(
+        f"SELECT {_COLUMNS} FROM workflows_trace t WHERE {' OR '.join(pieces)}", params
+    )
+    return {(row.flow_id, row.number): row for row in map(_row, rows)}
 
 
 def queued(flow_id: int, limit: int) -> list[TraceRow]:

@@ -1,0 +1,78 @@
+"""What do all views of the API have in common? Who may, what they may ask, and JSON both ways."""
+
+from typing import Any, ClassVar
+
+from rest_framework.request import Request
+from rest_framework.serializers import Serializer
+from rest_framework.views import APIView
+
+from workflows.api.auth import Caller
+from workflows.api.problems import NOT_THERE, Problem
+from workflows.api.reading import AlwaysJson, JsonBody, check_query
+from workflows.api.schema import Told, ViewSchema, told_of
+from workflows.models import Channel, Flow
+
+
+def shown(shape: type[Serializer[Any]], thing: Any) -> Any:
+    """A thing, or a list of them, with the fields of `shape` and no others."""
+    return shape(thing, many=isinstance(thing, list)).data
+
+
+class ApiView(APIView):
+    """A view whose methods are described by `operation`."""
+
+    anywhere: ClassVar[bool] = False  # needs no workspace
+    parser_classes = (JsonBody,)
+    content_negotiation_class = AlwaysJson
+    metadata_class = None
+    schema = ViewSchema()
+    caller: Caller
+
+    @property
+    def told(self) -> Told | None:
+        """What the called method says of itself; None when there is no such method."""
+        return told_of(self, str(self.request.method))
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if any(isinstance(value, str) and "\0" in value for value in kwargs.values()):
+            raise Problem(404, NOT_THERE)
+        check_query(request, (*(self.told.params if self.told else ()), "workspace"))
+
+    def asked(self, name: str) -> str:
+        """A query parameter; "" when it isn't there."""
+        return str(self.request.query_params.get(name, ""))
+
+    def flow(self, slug: str) -> Flow:
+        """The caller's flow of that slug. Raises a 404."""
+        found = (
+            Flow.objects.select_related("workspace", "published")
+            .filter(workspace_id=self.caller.workspace_id, slug=slug)
+            .first()
+        )
+        if found is None:
+            raise Problem(404, f"There is no flow {slug[:60]!r} in this workspace.")
+        return found
+
+    def channel(self, slug: str) -> Channel:
+        """The caller's channel of that slug. Raises a 404."""
+        found = (
+            Channel.objects.select_related("flow")
+            .filter(workspace_id=self.caller.workspace_id, slug=slug)
+            .first()
+        )
+        if found is None:
+            raise Problem(404, f"There is no channel {slug[:60]!r} in this workspace.")
+        return found
+
+
+class Nothing(ApiView):
+    """Every address under /api/ that isn't one."""
+
+    authentication_classes = ()
+    permission_classes = ()
+    schema = None  # type: ignore[assignment]
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        hint = " Addresses have no slash at the end." if request.path.endswith("/") else ""
+        raise Problem(404, NOT_THERE + hint)

@@ -1,0 +1,121 @@
+"""How does a draft start to run, and how does one go back to an older version?"""
+
+from typing import Any
+
+import msgspec
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from workflows.api.auth import EDIT, READ_FLOWS
+from workflows.api.base import ApiView, shown
+from workflows.api.paging import listed
+from workflows.api.problems import Problem
+from workflows.api.reading import read_body
+from workflows.api.schema import operation
+from workflows.api.shapes import PublishBody, PublishedShape, VersionShape, WholeVersionShape
+from workflows.models import Draft, Flow, FlowVersion
+from workflows.storage import flows
+
+_CHOICES = [
+    {"value": "finish", "label": "Finish them on the version that runs now"},
+    {"value": "expire", "label": "Expire them"},
+]
+_ALSO = {
+    409: "Unread events would stay behind: `field` and `choices` tell what to send.",
+    422: "It can't run: `problems` tells why.",
+}
+
+
+def publish(
+    flow: Flow, document: dict[str, Any], user_id: int | None, options: dict[str, Any]
+) -> int:
+    """The new version's number. Raises a 422 with all problems, or a 409 that offers choices."""
+    try:
+        return flows.publish(flow, document, user_id=user_id, **options).number
+    except flows.Refused as refused:
+        n = len(refused.problems)
+        raise Problem(
+            422,
+            f"Not published: {n} {'problem' if n == 1 else 'problems'} to mend first.",
+            problems=[msgspec.to_builtins(problem) for problem in refused.problems],
+        ) from None
+    except flows.Unread as unread:
+        waiting = ", ".join(f"{n} before {node}" for node, n in unread.nodes.items())
+        raise Problem(
+            409,
+            f"The new version lacks producers that have unread events ({waiting})."
+            " Say what becomes of them.",
+            title="Unread events would stay behind",
+            field="unread",
+            choices=_CHOICES,
+            unread=unread.nodes,
+        ) from None
+
+
+class Publish(ApiView):
+    @operation(
+        "publish_flow", "Let a flow's draft run", EDIT, PublishedShape, body=PublishBody, also=_ALSO
+    )
+    def post(self, request: Request, slug: str) -> Response:
+        flow = self.flow(slug)
+        options = read_body(request, PublishBody)
+        document = Draft.objects.get(flow=flow).document
+        return Response({"number": publish(flow, document, self.caller.user_id, options)})
+
+
+def _row(version: FlowVersion, flow: Flow) -> dict[str, Any]:
+    return {
+        "number": version.number,
+        "note": version.note,
+        "created_at": version.created_at,
+        "created_by": version.created_by.get_username() if version.created_by else None,
+        "running": version.pk == flow.published_id,
+    }
+
+
+def _version(flow: Flow, number: int) -> FlowVersion:
+    found = FlowVersion.objects.select_related("created_by").filter(flow=flow, number=number)
+    version = found.first()
+    if version is None:
+        raise Problem(404, f"The flow {flow.slug} has no version {number}.")
+    return version
+
+
+class VersionList(ApiView):
+    @operation(
+        "list_versions", "List a flow's versions, newest first", READ_FLOWS, VersionShape, page=True
+    )
+    def get(self, request: Request, slug: str) -> Response:
+        flow = self.flow(slug)
+        found = FlowVersion.objects.filter(flow=flow).select_related("created_by")
+
+        def rows(versions: list[FlowVersion]) -> Any:
+            return shown(VersionShape, [_row(version, flow) for version in versions])
+
+        return listed(request, found.defer("document"), "number", rows, newest_first=True)
+
+
+class OneVersion(ApiView):
+    @operation("read_version", "Read a version with its document", READ_FLOWS, WholeVersionShape)
+    def get(self, request: Request, slug: str, number: int) -> Response:
+        flow = self.flow(slug)
+        version = _version(flow, number)
+        return Response(
+            shown(WholeVersionShape, {**_row(version, flow), "document": version.document})
+        )
+
+
+class PublishVersion(ApiView):
+    @operation(
+        "publish_version",
+        "Let an older version run again, as a new one; the draft stays as it is",
+        EDIT,
+        PublishedShape,
+        body=PublishBody,
+        also=_ALSO,
+    )
+    def post(self, request: Request, slug: str, number: int) -> Response:
+        flow = self.flow(slug)
+        version = _version(flow, number)
+        options = {"note": f"Version {number} again", **read_body(request, PublishBody)}
+        return Response({"number": publish(flow, version.document, self.caller.user_id, options)})

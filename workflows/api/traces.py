@@ -1,0 +1,110 @@
+"""Traces: what happened to events."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from workflows.api.auth import READ_TRACES
+from workflows.api.base import ApiView, shown
+from workflows.api.paging import few, limit_of, place_of, woven
+from workflows.api.problems import Problem
+from workflows.api.runshapes import TraceShape, WholeTraceShape
+from workflows.api.schema import operation
+from workflows.models import Flow, Subscription
+from workflows.storage import log, tracepages, traces
+from workflows.storage.parts import TraceRef
+from workflows.storage.traces import TraceRow
+from workflows.traces.rows import row_as_dict, steps_of
+
+_STATES = ("queued", *tracepages.STATES)
+
+
+def trace_rows(found: Sequence[TraceRow], workspace_id: int) -> list[dict[str, Any]]:
+    """The rows of those traces that belong to the workspace."""
+    flow_ids = {row.flow_id for row in found}
+    mine = Flow.objects.filter(pk__in=flow_ids, workspace_id=workspace_id)
+    slugs = dict(mine.values_list("pk", "slug"))
+    lines = [
+        {**row_as_dict(row), "flow": slugs[row.flow_id], "version": row.version or None}
+        for row in found
+        if row.flow_id in slugs
+    ]
+    return list(shown(TraceShape, lines))
+
+
+class TraceList(ApiView):
+    @operation(
+        "list_traces",
+        "List traces, newest first",
+        READ_TRACES,
+        TraceShape,
+        page=True,
+        params={
+            "flow": "Traces of this flow; the first page then begins with what is queued.",
+            "state": f"One of {', '.join(_STATES)}. `queued` is one page.",
+            "type": "Traces of events of this type. A page then looks through a flow's newest"
+            " 50,000 changes and may be short: `next` goes on.",
+            "key": "Traces of events of this key; as with `type`.",
+            "event": "Traces of the events of this id, in one page.",
+        },
+    )
+    def get(self, request: Request) -> Response:
+        state, limit, place = self.asked("state"), limit_of(request), place_of(request)
+        if state and state not in _STATES:
+            raise Problem(400, f"?state= is one of {', '.join(_STATES)}.")
+        wanted = tracepages.Wanted(state, self.asked("type"), self.asked("key"))
+        flow_ids = self._flow_ids()
+        if self.asked("event"):
+            found = tracepages.of_event(flow_ids, self.asked("event"), limit)
+            return few(self._rows([row for row in found if _fits(row, wanted)]))
+        if state == "queued":
+            found = tracepages.waiting(flow_ids, limit)
+            return few(self._rows([row for row in found if _fits(row, wanted)]))
+        queued: list[TraceRow] = []
+        if self.asked("flow") and not any(wanted) and not self.asked("cursor"):
+            queued = tracepages.waiting(flow_ids, limit // 2)
+        rows, page = tracepages.page(flow_ids, wanted, place, limit - len(queued))
+        return woven(request, page, self._rows([*queued, *rows]))
+
+    def _flow_ids(self) -> list[int]:
+        if self.asked("flow"):
+            return [self.flow(self.asked("flow")).pk]
+        mine = Flow.objects.filter(workspace_id=self.caller.workspace_id)
+        return list(mine.values_list("pk", flat=True))
+
+    def _rows(self, found: Sequence[TraceRow]) -> list[dict[str, Any]]:
+        return trace_rows(found, self.caller.workspace_id)
+
+
+def _fits(row: TraceRow, wanted: tracepages.Wanted) -> bool:
+    return all(value in ("", getattr(row, name)) for name, value in wanted._asdict().items())
+
+
+class OneTrace(ApiView):
+    @operation(
+        "read_trace", "Read a trace with its steps and its event", READ_TRACES, WholeTraceShape
+    )
+    def get(self, request: Request, ref: str) -> Response:
+        where = traces.parse_ref(ref)
+        row = where and traces.find(where)
+        rows = trace_rows([row], self.caller.workspace_id) if row else []
+        if not (where and rows):
+            raise Problem(404, "There is no such trace (any more).")
+        position, event = _origin(where)
+        steps = steps_of(traces.segments(where))
+        body = {**rows[0], "position": position, "event": event, "steps": steps}
+        return Response(shown(WholeTraceShape, body))
+
+
+def _origin(ref: TraceRef) -> tuple[str | None, dict[str, Any] | None]:
+    """Where the trace's event lies, and the event itself, as far as they are still there."""
+    found = Subscription.objects.filter(pk=ref.subscription_id).values_list("channel_id", flat=True)
+    channel_id = found.first()
+    if channel_id is None:
+        return None, None
+    stored = log.read_one(channel_id, ref.partition, ref.offset)
+    position = f"{channel_id}-{ref.partition}-{ref.offset}"
+    return position, None if stored is None else orjson.loads(stored.body)

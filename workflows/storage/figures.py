@@ -1,0 +1,79 @@
+"""How are the flows and channels of one page of a list doing? A fixed number of queries each."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from workflows.storage import sql
+
+
+class FlowFigures(NamedTuple):
+    lag: int  # events that the flow has still to take
+    dead: int  # open dead letters
+
+
+class Reader(NamedTuple):
+    """A flow's producer that reads a channel."""
+
+    flow: str
+    node: str
+    state: str
+    lag: int
+
+
+class ChannelFigures(NamedTuple):
+    events: int
+    readers: tuple[Reader, ...]
+
+    @property
+    def lag(self) -> int:
+        """Events that the slowest reader is behind."""
+        return max((reader.lag for reader in self.readers), default=0)
+
+
+def of_flows(flow_ids: Sequence[int]) -> dict[int, FlowFigures]:
+    """Flow id -> its figures, for each that is asked for."""
+    if not flow_ids:
+        return {}
+    marks = ", ".join(["%s"] * len(flow_ids))
+    lags = sql.fetch(
+        "SELECT s.flow_id, SUM(h.head - c.position) FROM workflows_cursor c"
+        " JOIN workflows_subscription s ON s.id = c.subscription_id"
+        ' JOIN workflows_head h ON h.channel_id = s.channel_id AND h."partition" = c."partition"'
+        " WHERE s.state <> 'closed' AND h.head > c.position"
+        f" AND (c.stop IS NULL OR c.position < c.stop) AND s.flow_id IN ({marks})"
+        " GROUP BY s.flow_id",
+        flow_ids,
+    )
+    dead = sql.fetch(
+        "SELECT flow_id, COUNT(*) FROM workflows_deadletter"
+        f" WHERE state = 'open' AND flow_id IN ({marks}) GROUP BY flow_id",
+        flow_ids,
+    )
+    lag_of, dead_of = dict(lags), dict(dead)
+    return {i: FlowFigures(int(lag_of.get(i, 0)), int(dead_of.get(i, 0))) for i in flow_ids}
+
+
+def of_channels(channel_ids: Sequence[int]) -> dict[int, ChannelFigures]:
+    """Channel id -> its figures, for each that is asked for."""
+    if not channel_ids:
+        return {}
+    marks = ", ".join(["%s"] * len(channel_ids))
+    events = sql.fetch(
+        "SELECT channel_id, SUM(head - tail) FROM workflows_head"
+        f" WHERE channel_id IN ({marks}) GROUP BY channel_id",
+        channel_ids,
+    )
+    readers: dict[int, list[Reader]] = {channel_id: [] for channel_id in channel_ids}
+    for channel_id, flow, node, state, lag in sql.fetch(
+        "SELECT s.channel_id, f.slug, s.node, s.state, SUM(h.head - c.position)"
+        " FROM workflows_subscription s JOIN workflows_flow f ON f.id = s.flow_id"
+        " LEFT JOIN workflows_cursor c ON c.subscription_id = s.id"
+        ' LEFT JOIN workflows_head h ON h.channel_id = s.channel_id AND h."partition" ='
+        ' c."partition" AND h.head > c.position AND (c.stop IS NULL OR c.position < c.stop)'
+        f" WHERE s.state <> 'closed' AND s.channel_id IN ({marks})"
+        " GROUP BY s.channel_id, f.slug, s.node, s.state ORDER BY f.slug, s.node",
+        channel_ids,
+    ):
+        readers[channel_id].append(Reader(flow, node, state, int(lag or 0)))
+    counts = dict(events)
+    return {i: ChannelFigures(int(counts.get(i) or 0), tuple(readers[i])) for i in channel_ids}
