@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from workflows.storage import log, sql
-from workflows.storage.parts import Fenced, FlowCommit, RetryEffect, Stale, Taken, Waiting
+from workflows.storage.parts import Fenced, FlowCommit, RetryEffect, Stale, Taken, TraceRef, Waiting
 
 
 class Committed(NamedTuple):
@@ -100,10 +100,12 @@ def _take_over(
             f"DELETE FROM {table} WHERE flow_id = %s AND number IN ({marks})",
             (flow_id, *(taken.number for taken in done)),
         )
-    sql.execute_many(
-        f"UPDATE {table} SET due_at = %s, failure = %s, owner = ''"
-        " WHERE flow_id = %s AND number = %s",
-        [(retry.due_at, retry.failure, flow_id, retry.taken.number) for retry in retries],
+    sql.update_many(
+        table,
+        "due_at = v.due, failure = v.failure, owner = ''",
+        "f, n, due, failure",
+        "flow_id = v.f AND number = v.n",
+        [(flow_id, retry.taken.number, retry.due_at, retry.failure) for retry in retries],
     )
 
 
@@ -147,13 +149,12 @@ def _insert_traces(part: FlowCommit, number: int) -> None:
     )
 
 
-_CHANGE_TRACE = (
-    "UPDATE workflows_trace SET open = open + %s, delivered = delivered + %s, dead = dead + %s,"
-    " state = CASE WHEN open + %s > 0 THEN 'running' WHEN dead + %s > 0 THEN 'failed'"
-    " WHEN delivered + %s > 0 THEN 'ok' ELSE 'filtered' END,"
-    " ended_at = CASE WHEN open + %s > 0 THEN NULL ELSE CAST(%s AS double precision) END,"
-    " error = CASE WHEN %s = '' THEN error ELSE %s END"
-    ' WHERE subscription_id = %s AND "partition" = %s AND "offset" = %s AND run = %s'
+_CHANGES = (
+    "open = open + v.o, delivered = delivered + v.ok, dead = dead + v.ko,"
+    " state = CASE WHEN open + v.o > 0 THEN 'running' WHEN dead + v.ko > 0 THEN 'failed'"
+    " WHEN delivered + v.ok > 0 THEN 'ok' ELSE 'filtered' END,"
+    " ended_at = CASE WHEN open + v.o > 0 THEN NULL ELSE CAST(v.ended AS double precision) END,"
+    " error = CASE WHEN v.says = '' THEN error ELSE v.says END"
 )
 
 
@@ -166,25 +167,31 @@ def _insert_segments(part: FlowCommit, number: int) -> None:
             for i, change in enumerate(part.changes)
         ],
     )
-    sql.execute_many(
-        _CHANGE_TRACE,
+    sql.update_many(
+        "workflows_trace",
+        _CHANGES,
+        "s, p, n, r, o, ok, ko, ended, says",
+        'subscription_id = v.s AND "partition" = v.p AND "offset" = v.n AND run = v.r',
         [
-            (
-                change.open,
-                change.delivered,
-                change.dead,
-                change.open,
-                change.dead,
-                change.delivered,
-                change.open,
-                change.ended_at,
-                change.error,
-                change.error,
-                *change.ref,
-            )
-            for change in part.changes
+            (*ref, opened, delivered, dead, ended_at, says)
+            for ref, (opened, delivered, dead, ended_at, says) in _by_trace(part).items()
         ],
     )
+
+
+def _by_trace(part: FlowCommit) -> dict[TraceRef, tuple[int, int, int, float, str]]:
+    """The changes of each trace added up: one statement can update a row only once."""
+    out: dict[TraceRef, tuple[int, int, int, float, str]] = {}
+    for change in part.changes:
+        opened, delivered, dead, _, says = out.get(change.ref, (0, 0, 0, 0.0, ""))
+        out[change.ref] = (
+            opened + change.open,
+            delivered + change.delivered,
+            dead + change.dead,
+            change.ended_at,
+            change.error or says,
+        )
+    return out
 
 
 _WAITING = 'flow_id, number, version_id, node, subscription_id, "partition", "offset", run, path'
@@ -269,18 +276,20 @@ def _close_redriven(part: FlowCommit) -> None:
 
 
 def _write_tallies(part: FlowCommit) -> None:
-    sql.execute_many(
-        'INSERT INTO workflows_counter (flow_id, node, "partition", name, n)'
-        ' VALUES (%s, %s, %s, %s, %s) ON CONFLICT (flow_id, node, "partition", name)'
-        " DO UPDATE SET n = workflows_counter.n + excluded.n",
+    sql.insert_many(
+        "workflows_counter",
+        'flow_id, node, "partition", name, n',
         [(part.flow_id, *where, more) for where, more in sorted(part.counters.items())],
+        'ON CONFLICT (flow_id, node, "partition", name)'
+        " DO UPDATE SET n = workflows_counter.n + excluded.n",
     )
-    sql.execute_many(
-        "INSERT INTO workflows_minute (flow_id, minute, events, dead) VALUES (%s, %s, %s, %s)"
-        " ON CONFLICT (flow_id, minute) DO UPDATE SET"
+    sql.insert_many(
+        "workflows_minute",
+        "flow_id, minute, events, dead",
+        [(part.flow_id, minute, *more) for minute, more in sorted(part.minutes.items())],
+        "ON CONFLICT (flow_id, minute) DO UPDATE SET"
         " events = workflows_minute.events + excluded.events,"
         " dead = workflows_minute.dead + excluded.dead",
-        [(part.flow_id, minute, *more) for minute, more in sorted(part.minutes.items())],
     )
 
 
@@ -293,32 +302,32 @@ def _write_state(part: FlowCommit) -> None:
             (part.flow_id, node, part.state_read.get(node, 0)),
         ):
             raise Stale(node)
-    sql.execute_many(
-        "INSERT INTO workflows_nodestate (flow_id, node, key, value, expires_at)"
-        " VALUES (%s, %s, %s, %s, %s) ON CONFLICT (flow_id, node, key)"
-        " DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at",
+    sql.insert_many(
+        "workflows_nodestate",
+        "flow_id, node, key, value, expires_at",
         [
             (part.flow_id, node, key, value, expires_at)
             for (node, key), (value, expires_at) in sorted(part.state.items())
             if value is not None
         ],
+        "ON CONFLICT (flow_id, node, key)"
+        " DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at",
     )
-    sql.execute_many(
-        "DELETE FROM workflows_nodestate WHERE flow_id = %s AND node = %s AND key = %s",
-        [
-            (part.flow_id, node, key)
-            for (node, key), (value, _) in sorted(part.state.items())
-            if value is None
-        ],
-    )
+    for (node, key), (value, _) in sorted(part.state.items()):
+        if value is None:
+            sql.execute(
+                "DELETE FROM workflows_nodestate WHERE flow_id = %s AND node = %s AND key = %s",
+                (part.flow_id, node, key),
+            )
 
 
 def _write_answers(part: FlowCommit) -> None:
-    sql.execute_many(
-        'INSERT INTO workflows_answer (channel_id, "partition", "offset", body, answered_at)'
-        " VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+    sql.insert_many(
+        "workflows_answer",
+        'channel_id, "partition", "offset", body, answered_at',
         [
             (answer.channel_id, answer.partition, answer.offset, answer.body, answer.answered_at)
             for answer in part.answers
         ],
+        "ON CONFLICT DO NOTHING",
     )

@@ -139,20 +139,34 @@ def _take_offsets(fresh: list[Incoming]) -> Places:
     for item in fresh:
         where = (item.channel_id, item.partition)
         counts[where] = counts.get(where, 0) + 1
+    rows = [(*where, n) for where, n in sorted(counts.items())]
+    if rows and sql.is_postgres():
+        _lock_heads(rows)
     following: dict[tuple[int, int], int] = {}
-    for (channel_id, partition), n in sorted(counts.items()):
-        rows = sql.fetch(
-            "UPDATE workflows_head SET head = head + %s"
-            ' WHERE channel_id = %s AND "partition" = %s RETURNING head',
-            (n, channel_id, partition),
-        )
-        following[channel_id, partition] = rows[0][0] - n
+    for channel_id, partition, head in sql.update_many(
+        "workflows_head",
+        "head = head + v.n",
+        "c, p, n",
+        'channel_id = v.c AND "partition" = v.p RETURNING channel_id, "partition", head',
+        rows,
+    ):
+        following[channel_id, partition] = head - counts[channel_id, partition]
     placed: Places = {}
     for item in fresh:
         where = (item.channel_id, item.partition)
         placed[item.channel_id, item.digest] = (item.partition, following[where])
         following[where] += 1
     return placed
+
+
+def _lock_heads(rows: list[tuple[int, int, int]]) -> None:
+    """PostgreSQL: an UPDATE takes its locks in any order, and any order deadlocks."""
+    where = " OR ".join(['(channel_id = %s AND "partition" = %s)'] * len(rows))
+    sql.fetch(
+        f"SELECT head FROM workflows_head WHERE {where}"
+        ' ORDER BY channel_id, "partition" FOR UPDATE',
+        [value for row in rows for value in row[:2]],
+    )
 
 
 def _insert(fresh: list[Incoming], placed: Places, now: float) -> None:

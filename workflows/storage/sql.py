@@ -3,11 +3,14 @@
 The few places where the two differ ask `is_postgres()`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
+from functools import lru_cache
 from typing import Any
 
 from django.db import connection, transaction
+
+_ROWS = 64  # in one statement
 
 Row = Any  # a tuple of what the query selects; its reader knows the types
 
@@ -45,31 +48,62 @@ def execute(sql: str, params: Sequence[Any] = ()) -> int:
         return int(cursor.rowcount)
 
 
-def execute_many(sql: str, rows: Iterable[Sequence[Any]]) -> None:
-    """Run one statement for each row. Does nothing without rows."""
-    rows = list(rows)
-    if rows:
-        with connection.cursor() as cursor:
-            cursor.executemany(sql, rows)
+def insert_many(
+    table: str, columns: str, rows: Sequence[Sequence[Any]], on_conflict: str = ""
+) -> None:
+    """Insert rows as fast as the database takes them: COPY on PostgreSQL, else many a statement.
 
-
-def insert_many(table: str, columns: str, rows: Sequence[Sequence[Any]]) -> None:
-    """Insert rows as fast as the database takes them: COPY on PostgreSQL, else executemany."""
-    if not rows:
+    With `on_conflict` ("ON CONFLICT …") no two of the rows may conflict with each other.
+    """
+    if is_postgres() and rows and not on_conflict:
+        with (
+            connection.cursor() as cursor,
+            cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy,
+        ):
+            for row in rows:
+                copy.write_row(row)
         return
+    for part in _parts(rows):
+        marks = _marks(len(part), len(part[0]), _mark())
+        _run(f"INSERT INTO {table} ({columns}) VALUES {marks} {on_conflict}", part)
+
+
+def update_many(
+    table: str, changes: str, names: str, match: str, rows: Sequence[Sequence[Any]]
+) -> list[Row]:
+    """Update a row of `table` for each of `rows`: these are `v`, with columns `names`, and
+    `match` finds the row to update. With "… RETURNING …" behind `match`, what it returns."""
+    out: list[Row] = []
+    for part in _parts(rows):
+        marks = _marks(len(part), len(part[0]), _mark())
+        out += _run(
+            f"WITH v({names}) AS (VALUES {marks})"
+            f" UPDATE {table} SET {changes} FROM v WHERE {match}",
+            part,
+        )
+    return out
+
+
+def _parts(rows: Sequence[Sequence[Any]]) -> Iterator[Sequence[Sequence[Any]]]:
+    for start in range(0, len(rows), _ROWS):
+        yield rows[start : start + _ROWS]
+
+
+def _run(statement: str, rows: Sequence[Sequence[Any]]) -> list[Row]:
+    """One statement for many rows: a driver lets go of the interpreter lock once a row it steps
+    through, and has to fight for it each time when other threads are busy."""
     with connection.cursor() as cursor:
-        if is_postgres():
-            with cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
-                for row in rows:
-                    copy.write_row(row)
-            return
-        marks = ", ".join(["%s"] * len(rows[0]))
-        cursor.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})", rows)
+        cursor.execute(statement, [value for row in rows for value in row])
+        return list(cursor.fetchall()) if cursor.description else []
 
 
-def placeholders(rows: int, width: int) -> str:
-    """`(%s, %s), (%s, %s)` for `rows` tuples of `width`."""
-    one = f"({', '.join(['%s'] * width)})"
+def _mark() -> str:
+    return "%s" if is_postgres() else "?"  # our SQLite backend takes its own marks as they are
+
+
+@lru_cache(maxsize=1024)
+def _marks(rows: int, width: int, mark: str) -> str:
+    one = f"({', '.join([mark] * width)})"
     return ", ".join([one] * rows)
 
 

@@ -18,6 +18,10 @@ class CursorWrapper(base.SQLiteCursorWrapper):
 
     database: "DatabaseWrapper"
 
+    def convert_query(self, query: str, *, param_names: Any = None) -> str:
+        """A query that has SQLite's own marks already is left as it is."""
+        return query if "%" not in query else super().convert_query(query, param_names=param_names)
+
     def execute(self, query: str, params: Any = None) -> Any:
         if self.database.turn_needed(query):
             with self.database.one_turn():
