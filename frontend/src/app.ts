@@ -49,12 +49,25 @@ export interface App {
 }
 
 const DRAWER_KEY = "eventflow.drawer-height";
+const OPEN_KEY = "eventflow.drawer";
 
-export function newUi(isPhone: boolean, icons: string): Store<UiState> {
+/** The drawer is open where there is something to see, until the user says otherwise. */
+function startsOpen(isPhone: boolean, isPublished: boolean): boolean {
+  if (new URLSearchParams(location.search).has("trace")) return true;
+  const kept = localStorage.getItem(OPEN_KEY);
+  return kept === null ? isPublished && !isPhone : kept === "open";
+}
+
+export function showDrawer(ui: Store<UiState>, open: boolean): void {
+  ui.set({ drawer: open });
+  localStorage.setItem(OPEN_KEY, open ? "open" : "closed");
+}
+
+export function newUi(isPhone: boolean, icons: string, isPublished: boolean): Store<UiState> {
   return new Store<UiState>({
     palette: !isPhone,
     inspector: !isPhone,
-    drawer: new URLSearchParams(location.search).has("trace"),
+    drawer: startsOpen(isPhone, isPublished),
     drawerHeight: Number(localStorage.getItem(DRAWER_KEY)) || 280,
     problems: false,
     help: false,

@@ -3,7 +3,7 @@ import type { ReactFlowInstance } from "@xyflow/react";
 import { useReactFlow } from "@xyflow/react";
 import { useEffect } from "react";
 
-import { useApp, type App } from "./app";
+import { showDrawer, useApp, type App } from "./app";
 import { wireId } from "./graph";
 import { commandFor, type Command } from "./keys";
 import { GRID, NODE_HEIGHT, NODE_WIDTH } from "./layout";
@@ -92,7 +92,7 @@ function run(command: Command, app: App, flow: ReactFlowInstance, isFar: boolean
     case "zoom-out": void flow.zoomOut(motion()); break;
     case "zoom-reset": void flow.zoomTo(1, motion()); break;
     case "add": ui.set({ palette: true }); focusSoon("#palette-search"); break;
-    case "drawer": ui.set({ drawer: !ui.get().drawer }); break;
+    case "drawer": showDrawer(ui, !ui.get().drawer); break;
     case "problems": ui.set({ problems: !ui.get().problems }); break;
     case "save": void app.saver.flush(); break;
     case "publish": if (app.editor.data.canEdit) void publish(app); break;

@@ -27,7 +27,7 @@ function makeApp(element: HTMLElement, data: EditorData): App {
   });
   editor.saveWith(saver);
   const sprite = element.dataset.icons ?? "/static/img/icons.svg";
-  const ui = newUi(isPhone, `${sprite}#`);
+  const ui = newUi(isPhone, `${sprite}#`, data.published !== null);
   inlineSprite(sprite).then(
     (icons) => ui.set({ icons }),
     () => {}, // the icons in the file go on serving

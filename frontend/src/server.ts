@@ -56,6 +56,7 @@ export function publish(app: App, extra: Readonly<Record<string, string>> = {}):
     if (answer.ok) {
       const number = Number(answer.body.number);
       editor.store.set({ published: { number, changes: 0 }, said: `Published version ${number}.` });
+      if (!app.isPhone) app.ui.set({ drawer: true }); // where its first events will show
       ui.set({ choices: null, problems: false });
       toast(`Published version ${number}`, "ok");
     } else if (answer.status === 422) {

@@ -1,7 +1,7 @@
 // Which buttons lie on the canvas? Zoom, fit, tidy, and the drawer's handle.
 import { useReactFlow, useStore as useFlow } from "@xyflow/react";
 
-import { useApp, useEditor, useUi } from "../app";
+import { showDrawer, useApp, useEditor, useUi } from "../app";
 import { motion } from "../commands";
 import { Icon } from "./Icon";
 
@@ -39,7 +39,7 @@ export function CanvasTools() {
         className="button quiet small"
         aria-pressed={drawer}
         title="Show or hide traces (L)"
-        onClick={() => ui.set({ drawer: !drawer })}
+        onClick={() => showDrawer(ui, !drawer)}
       >
         <Icon name="activity" size="s" />
         Traces

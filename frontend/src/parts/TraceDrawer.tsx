@@ -1,7 +1,7 @@
 // What happened lately? The newest traces of this flow, live, and the steps of the selected one.
 import { useCallback, useEffect, useMemo, useRef, useState, type PointerEvent } from "react";
 
-import { htmx, keepDrawerHeight, useApp, useEditor, useLive, useUi } from "../app";
+import { htmx, keepDrawerHeight, showDrawer, useApp, useEditor, useLive, useUi } from "../app";
 import { exact, short, STATES } from "../format";
 import { countNew, renew, sift } from "../rows";
 import type { Row, RowState } from "../types";
@@ -183,7 +183,7 @@ export function TraceDrawer() {
           className="button quiet icon-only small"
           aria-label="Hide traces"
           title="Hide traces (L)"
-          onClick={() => ui.set({ drawer: false })}
+          onClick={() => showDrawer(ui, false)}
         >
           <Icon name="chevron-down" />
         </button>
