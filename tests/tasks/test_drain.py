@@ -325,3 +325,43 @@ def test_a_memory_that_changed_since_it_was_read_makes_the_walk_decide_again() -
     assert [state for _, state in states].count("ok") == 1
     assert_balanced(flow)
     assert connection.vendor in ("sqlite", "postgresql")
+
+
+def test_whatever_a_flow_derives_can_be_committed(sink: Sink) -> None:
+    """NUL characters and endless texts: PostgreSQL refuses both in narrow columns, and an event
+    that can't be committed would stop its partition for ever."""
+    sink.answer = lambda call: (400, {}, b"no\x00")
+    channel = ("out", "consumer.channel", {"channel": "shared"})
+    body = make.document(
+        "odd",
+        [
+            ("in", "producer.http", {}),
+            ("shape", "filter.transform", {"set": {"type": "event.data.text"}}),
+            ("once", "filter.dedupe", {"key": "event.data.text"}),
+            channel,
+            _http(sink, url=f"{sink.url}/${{event.data.short}}"),
+            ("fail", "filter.condition", {"condition": "event.data[event.data.text] == 1"}),
+        ],
+        ["in:out shape", "shape:out once", "once:fresh out", "once:fresh call", "in:out fail"],
+    )
+    flow = make.published(body)
+    reader = make.document(
+        "reader", [("in", "producer.channel", {"channel": "shared"}), make_log()], ["in:out end"]
+    )
+    other = make.published(reader)
+    texts = ["a\x00b", "x" * 5000, "\\u0000", "ü" * 300]
+    make.append(
+        flow,
+        [
+            make.event(f"{i}" + "y" * 250, data={"text": text, "short": text[:5]})
+            for i, text in enumerate(texts)
+        ],
+    )
+    _drain(flow)
+    wait_until(lambda: _settled(flow))
+    _drain(other)
+    assert cursors.lag_of_flow(flow.pk) == cursors.lag_of_flow(other.pk) == 0
+    assert Trace.objects.filter(flow=other).count() >= 3
+    assert DeadLetter.objects.filter(flow=flow).exists()
+    assert_balanced(flow)
+    assert_balanced(other)

@@ -20,6 +20,12 @@ _NOW = {
 }
 
 
+def column(text: str, limit: int = 255) -> str:
+    """Text as a narrow column keeps it, for lists and look-ups: cut, and without NUL, which
+    PostgreSQL refuses. What a flow derives may be anything; the payload keeps it whole."""
+    return text.replace("\x00", "\ufffd")[:limit]
+
+
 def is_postgres() -> bool:
     return connection.vendor == "postgresql"
 

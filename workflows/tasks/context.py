@@ -7,7 +7,7 @@ import orjson
 
 from workflows.engine.effects import Publish
 from workflows.engine.event import JSON, Event
-from workflows.storage import channels, log, state
+from workflows.storage import channels, log, sql, state
 
 
 class Surroundings:
@@ -39,12 +39,12 @@ class Publisher:
 def incoming(channel: channels.ChannelRow, body: dict[str, JSON]) -> log.Incoming:
     """A CloudEvents object, already checked, on its way into `channel`."""
     event_id, source = str(body["id"]), str(body["source"])
-    key = str(body.get("partitionkey") or body.get("subject") or event_id)[:255]
+    key = sql.column(str(body.get("partitionkey") or body.get("subject") or event_id))
     return log.Incoming(
         channel_id=channel.id,
         partition=log.partition_of(key, channel.partitions),
-        event_id=event_id,
-        type=str(body["type"]),
+        event_id=sql.column(event_id),
+        type=sql.column(str(body["type"])),
         key=key,
         digest=log.digest_of(source, event_id),
         body=orjson.dumps(body),

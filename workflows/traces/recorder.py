@@ -3,6 +3,7 @@
 A segment is JSON: `{"at": seconds, "steps": [step, …]}`, a step having the short keys of `_step`.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -27,10 +28,12 @@ from workflows.storage.parts import (
     TraceRef,
     Waiting,
 )
+from workflows.storage.sql import column
 from workflows.storage.work import EFFECT_MARGIN_SECONDS
 
 FINAL = frozenset(("passed", "filtered", "deduplicated", "expired", "delivered", "dead"))
 _ERROR_LENGTH = 300
+_NUL = re.compile(r"((?<!\\)(?:\\\\)*)\\u0000")
 
 
 class Root(msgspec.Struct, frozen=True):
@@ -77,7 +80,7 @@ def first_commit(
                 dead=len(failures),
                 type=root.type,
                 key=root.key,
-                event_id=root.event.id,
+                event_id=column(root.event.id),
                 accepted_at=root.event.accepted_at,
                 taken_at=setting.now,
                 ended_at=None if opened[i] else setting.now,
@@ -138,7 +141,7 @@ def _common(
     part.held = [
         NewHeld(
             waiting=_waiting(setting, roots, held.arrival, held.due, ""),
-            reason=held.reason[:200],
+            reason=column(held.reason, 200),
             since=setting.now,
             until=held.due,
         )
@@ -157,8 +160,8 @@ def _common(
             node=dead.arrival.node,
             path=dead.arrival.path,
             event=orjson.dumps(dead.arrival.event.as_dict()),
-            event_id=dead.arrival.event.id,
-            failure=orjson.dumps(dead.failure).decode(),
+            event_id=column(dead.arrival.event.id),
+            failure=_json_column(dead.failure),
             fingerprint=fingerprint(dead.arrival.node, dead.failure),
             attempts=dead.attempts,
             dead_at=setting.now,
@@ -262,7 +265,13 @@ def _state(opened: int, dead: int, delivered: int) -> str:
 
 
 def _error(failures: list[dict[str, Any]]) -> str:
-    return str(failures[0].get("message", ""))[:_ERROR_LENGTH] if failures else ""
+    return column(str(failures[0].get("message", "")), _ERROR_LENGTH) if failures else ""
+
+
+def _json_column(value: Any) -> str:
+    """JSON as PostgreSQL's jsonb takes it: it has no way to keep a NUL."""
+    text = orjson.dumps(value).decode()
+    return _NUL.sub(lambda match: match[1] + "\\ufffd", text) if "\\u0000" in text else text
 
 
 def _segment(now: float, steps: list[Step]) -> bytes:
