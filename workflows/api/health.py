@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from workflows.storage import metrics, people, sql
+from workflows.storage.sqlite.lock import wait_p99
 
 
 def healthz(request: HttpRequest) -> HttpResponse:
@@ -64,4 +65,9 @@ class _Collector:
             parked.add_metric([flow, "effect"], figures.effects)
             parked.add_metric([flow, "held"], figures.held)
             dead.add_metric([flow], figures.dead)
-        return [arrivals, lag, parked, dead]
+        waited = GaugeMetricFamily(
+            "eventflow_write_lock_wait_seconds_p99",
+            "Wait for SQLite's write lock in this web process. Above 0.1: move to PostgreSQL.",
+            value=wait_p99(),
+        )
+        return [arrivals, lag, parked, dead, waited]
