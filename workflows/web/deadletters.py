@@ -8,7 +8,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
-from kombu.exceptions import OperationalError
 
 from workflows.models import DeadLetter, Flow
 from workflows.storage import deadletters
@@ -114,7 +113,7 @@ def redrive_group(request: HttpRequest, here: Here, slug: str, fingerprint: str)
             break
         asked_for += 1
     if asked_for:
-        messages.success(request, f"Asked for {asked_for} redrives.")
+        messages.success(request, f"Asked for {asked_for} redrive{'s' if asked_for > 1 else ''}.")
     return redirect(f"{_list_url(here)}?flow={slug}")
 
 
@@ -122,7 +121,7 @@ def _ask(letter_id: int) -> bool:
     """Whether the request for a redrive reached the broker."""
     try:
         redrive_task.apply_async((letter_id,), retry=False)
-    except OperationalError as problem:
+    except Exception as problem:  # redis and kombu raise many kinds; all mean "not now"
         log.warning("redrive of %d not asked for: %s", letter_id, problem)
         return False
     return True

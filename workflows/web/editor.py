@@ -81,7 +81,7 @@ def _urls(here: Here, slug: str) -> dict[str, str]:
         "publish": f"{api}/publish{space}",
         "state": f"{api}/state{space}",
         "export": f"{api}/export{space}",
-        "inspector": f"{reverse('flow', args=args)}/inspector",
+        "inspector": reverse("inspector", args=args),
         "socket": f"/ws/{quote(here.workspace)}/flows/{quote(slug)}",
         "traces": f"{reverse('traces', args=[here.workspace])}?flow={quote(slug)}",
         "trace": f"{reverse('traces', args=[here.workspace])}/{{id}}?part=steps",

@@ -30,7 +30,7 @@ class Leaf(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """A condition with its parts; `title` names a switch's case."""
+    """A condition with its parts; `title` names a switch's case, `result` completes a sentence."""
 
     title: str
     result: str
@@ -74,6 +74,7 @@ WORDS = {
     "waiting": ("held", "Waits for the answer"),
     "retrying": ("held", "Will be tried again"),
 }
+_RESULTS = {True: "is met", False: "is not met"}
 _TODO = {
     "timeout": "The receiver took too long. Look whether it is overloaded, or allow more time.",
     "connection": "The receiver couldn't be reached. Check the address and whether it is up.",
@@ -96,11 +97,21 @@ def show(
     span: tuple[float, float],
 ) -> list[Step]:
     """All steps of a trace in order. `span` is its beginning and end, in Unix seconds."""
-    flat = [(segment["at"], step) for segment in segments for step in segment["steps"]]
-    came = inputs_of([step for _, step in flat], wires, origin)
+    timed = [timed for segment in segments for timed in _timed(segment)]
+    came = inputs_of([step for _, step in timed], wires, origin)
     return [
-        _show(step, at, looks, event, span) for (at, step), event in zip(flat, came, strict=True)
+        _show(step, at, looks, event, span) for (at, step), event in zip(timed, came, strict=True)
     ]
+
+
+def _timed(segment: Mapping[str, Any]) -> list[tuple[float, Mapping[str, Any]]]:
+    """Each step with the moment it ended: they ran one after the other, and then was the commit."""
+    out = []
+    moment = float(segment["at"])
+    for step in reversed(segment["steps"]):
+        out.append((moment, step))
+        moment -= step.get("t", 0) / 1_000_000
+    return out[::-1]
 
 
 def todo_for(kind: str) -> str:
@@ -173,7 +184,7 @@ def _verdicts(why: Mapping[str, Any]) -> Iterator[Verdict]:
 
 def _verdict(title: str, why: Mapping[str, Any]) -> Verdict:
     met = why.get("result")
-    result = "met" if met is True else "not met" if met is False else "could not be worked out"
+    result = _RESULTS[met] if isinstance(met, bool) else "could not be worked out"
     leaves = tuple(_leaf(row) for row in why.get("condition", ()) if isinstance(row, dict))
     return Verdict(title, result, leaves)
 

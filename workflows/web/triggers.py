@@ -16,6 +16,7 @@ from workflows.web.context import flow_crumbs, page
 from workflows.web.jsonview import coloured
 
 _SHOWN_REJECTED = 50
+_ORDER = {"amount": 120}
 
 
 class Way(NamedTuple):
@@ -26,6 +27,7 @@ class Way(NamedTuple):
     type: str
     label: str
     icon: str
+    sample: str  # data to send, as JSON that fits into single quotes of a shell
     hook: str  # the whole address; "" when there is none
     is_shown: bool  # the address is a secret: editors see it
 
@@ -47,11 +49,7 @@ def trigger(request: HttpRequest, here: Here, slug: str) -> HttpResponse:
     flow = flow_or_404(here, slug)
     host = request.build_absolute_uri("/").rstrip("/")
     ways = _ways(here, flow, host)
-    context = {
-        "ways": ways,
-        "trigger_url": f"{host}/api/v1/flows/{slug}/trigger",
-        "sample": json.dumps({"amount": 120}),
-    }
+    context = {"ways": ways, "trigger_url": f"{host}/api/v1/flows/{slug}/trigger"}
     return _tab(request, here, flow, "workflows/flows/trigger.html", "Trigger", context)
 
 
@@ -104,5 +102,23 @@ def _ways(here: Here, flow: Flow, host: str) -> list[Way]:
             continue
         hook = f"{host}/hooks/{hooks[inbox.node]}" if inbox.node in hooks else ""
         name = str(node.get("name") or inbox.node)
-        ways.append(Way(inbox.node, name, kind.type_id, kind.label, kind.icon, hook, here.can_edit))
+        ways.append(
+            Way(
+                inbox.node,
+                name,
+                kind.type_id,
+                kind.label,
+                kind.icon,
+                _sample(node),
+                hook,
+                here.can_edit,
+            )
+        )
     return ways
+
+
+def _sample(node: dict[str, Any]) -> str:
+    """The data that a manual producer starts with, else something that looks like an order."""
+    config = node.get("config") or {}
+    data = config.get("data") if node.get("type") == "producer.manual" else None
+    return json.dumps(data or _ORDER).replace("'", "\\u0027")

@@ -10,6 +10,7 @@ from workflows.web import (
     events,
     flows,
     health,
+    inspector,
     members,
     search,
     settings,
@@ -24,6 +25,7 @@ _FLOWS = [
     path("flows/new", flows.new, name="new_flow"),
     path("flows/import", flows.import_file, name="import"),
     path("flows/<slug:slug>", editor.flow, name="flow"),
+    path("flows/<slug:slug>/inspector", inspector.inspector, name="inspector"),
     path("flows/<slug:slug>/try", trying.try_flow, name="try"),
     path("flows/<slug:slug>/versions", versions.version_list, name="versions"),
     path(

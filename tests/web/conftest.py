@@ -1,0 +1,132 @@
+"""A workspace in which everything has happened once: what the pages have to show."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import pytest
+from celery import current_app
+from django.contrib.auth import get_user_model
+from django.test import Client
+from kombu import pools
+
+from tests import make
+from workflows.models import (
+    ApiToken,
+    Channel,
+    Connection,
+    DeadLetter,
+    Flow,
+    Membership,
+    Rejected,
+    Subscription,
+    Workspace,
+)
+from workflows.storage import channels, cursors, flows, people
+from workflows.storage.parts import TraceRef
+from workflows.storage.plans import load_plan
+from workflows.storage.seal import seal
+from workflows.tasks import process
+from workflows.tasks.drain import drain_slice
+
+HOSTILE = '"><script>alert(1)</script>'
+PASSWORD = "correct-horse-battery"
+
+
+class World(NamedTuple):
+    """The workspace `main` with a flow that has run, and the ids of what came of it."""
+
+    space: Workspace
+    flow: Flow
+    trace: str
+    failed: str
+    position: str
+    letter: int
+    token: int
+    member: int
+
+
+@pytest.fixture(autouse=True)
+def _fresh(db: None, valkey: str, settings: Any) -> Iterator[None]:
+    """Rolled-back tests use ids again: what the process remembers by id must go with them."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # quick ones
+    channels.forget()
+    pools.reset()  # a process that stopped has closed Celery's connections
+    current_app._pool = current_app.amqp._producer_pool = None
+    for cached in (load_plan, cursors.workspace_of, cursors.channel_of):
+        cached.cache_clear()
+    yield
+    process.stop(2.0)
+
+
+@pytest.fixture
+def world() -> World:
+    space = make.workspace()
+    flow = make.published(make.order_document(), space)
+    bodies = [
+        make.event("big", 150, subject="customer-1"),
+        make.event("small", 5),
+        {**make.event("broken"), "data": {"note": HOSTILE}, "type": f"Odd{HOSTILE}"},
+    ]
+    places = make.append(flow, bodies)
+    drain(flow)
+    letter = DeadLetter.objects.get(flow=flow)
+    _token, row = people.create_token(space.pk, "shop", ["events:write"])
+    Connection.objects.create(workspace=space, name="billing", sealed=seal("s3cret"), note=HOSTILE)
+    Rejected.objects.create(
+        flow=flow, node="in", reason=HOSTILE, headers={"x": HOSTILE}, body=b"{", rejected_at=1.0
+    )
+    subscription = Subscription.objects.get(flow=flow).pk
+    refs = [TraceRef(subscription, place.partition, place.offset) for place in places]
+    owner = join("olga", space, "owner")
+    return World(
+        space=space,
+        flow=flow,
+        trace=str(refs[0]),
+        failed=str(refs[2]),
+        position=f"{places[0].channel_id}-{places[0].partition}-{places[0].offset}",
+        letter=letter.pk,
+        token=row.pk,
+        member=Membership.objects.get(user__username=owner).pk,
+    )
+
+
+def drain(flow: Flow) -> None:
+    """Take everything that waits, in this process."""
+    for subscription in Subscription.objects.filter(flow=flow):
+        while drain_slice(subscription.pk):
+            pass
+
+
+def join(name: str, space: Workspace, role: str) -> str:
+    """A user with that role there; the user's name."""
+    users = get_user_model().objects
+    user = users.filter(username=name).first() or users.create_user(name, password=PASSWORD)
+    Membership.objects.update_or_create(workspace=space, user=user, defaults={"role": role})
+    return name
+
+
+@pytest.fixture
+def browser(client: Client) -> Callable[[str], Client]:
+    """A browser in which a member of `main` with that role is logged in."""
+
+    def log_in(role: str) -> Client:
+        name = join(f"a-{role}", make.workspace(), role)
+        client.force_login(get_user_model().objects.get(username=name))
+        return client
+
+    return log_in
+
+
+def hostile_flow(space: Workspace) -> Flow:
+    """A flow whose every name is an attack."""
+    body = make.document("odd", (("in", "producer.manual", {}), ("end", "consumer.log", {})), ())
+    body["wires"] = [{"from": "in:out", "to": "end"}]
+    body["name"] = HOSTILE
+    body["description"] = HOSTILE
+    for node in body["nodes"]:
+        node["name"] = HOSTILE
+    flow = flows.import_document(space.pk, body)
+    flows.publish(flow, flows.draft_document(space.pk, "odd") or {}, note=HOSTILE)
+    Channel.objects.filter(flow=flow).update(name=HOSTILE)
+    ApiToken.objects.update(name=HOSTILE)
+    return flow

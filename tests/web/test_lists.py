@@ -1,0 +1,166 @@
+"""Do lists stay quick, and are their parts the same as the pages'?"""
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+
+from tests import make
+from tests.web.conftest import World, drain
+from workflows.models import Channel
+from workflows.web import eventrows, tracerows
+from workflows.web.paging import Entry, go_on, read_bounds, weave, write_bounds
+
+Browser = Callable[[str], Client]
+HTMX = {"HX-Request": "true"}
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/w/main/flows",
+        "/w/main/traces",
+        "/w/main/traces?flow=orders&state=failed",
+        "/w/main/events",
+        "/w/main/channels",
+    ],
+)
+def test_the_part_is_what_the_page_has(world: World, browser: Browser, address: str) -> None:
+    client = browser("viewer")
+    sign = "&" if "?" in address else "?"
+    part = client.get(f"{address}{sign}part=rows", headers=HTMX).content.decode().strip()
+    whole = client.get(address).content.decode()
+    assert part
+    assert "<html" not in part
+    assert _flat(part) in _flat(whole)
+
+
+def test_the_drawer_gets_the_steps_alone(world: World, browser: Browser) -> None:
+    address = f"/w/main/traces/{world.trace}"
+    part = browser("viewer").get(f"{address}?part=steps", headers=HTMX).content.decode()
+    assert 'class="steps"' in part
+    assert "<html" not in part
+
+
+def test_a_part_opened_as_a_page_is_a_whole_page(world: World, browser: Browser) -> None:
+    answer = browser("viewer").get(f"/w/main/traces/{world.trace}?part=steps")
+    assert "<html" in answer.content.decode()
+
+
+LISTS = [
+    "flows",
+    "traces",
+    "events",
+    "channels",
+    "dead-letters",
+    "search?q=Order",
+    "settings/members",
+]
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_more_flows_mean_no_more_queries(
+    world: World,
+    browser: Browser,
+    django_assert_max_num_queries: Callable[[int], object],
+    name: str,
+) -> None:
+    for number in range(12):
+        flow = make.published(make.order_document(f"flow-{number}"), world.space)
+        make.append(flow, [make.event(f"e-{number}-{i}", 150) for i in range(3)])
+        drain(flow)
+    client = browser("viewer")
+    client.get("/w/main/flows")  # the session remembers the workspace now
+    with django_assert_max_num_queries(13):  # type: ignore[attr-defined]
+        assert client.get(f"/w/main/{name}").status_code == 200
+
+
+def test_pages_of_traces_repeat_and_skip_nothing(world: World) -> None:
+    other = make.published(make.order_document("other"), world.space)
+    for flow in (world.flow, other):
+        make.append(flow, [make.event(f"{flow.slug}-{i}") for i in range(17)])
+        drain(flow)
+    flows, cursor, seen = tracerows.flows_of(world.space.pk), "", []
+    while True:
+        page = tracerows.lines(flows, tracerows.Wanted(), read_bounds(cursor), 7)
+        seen += [line.ref for line in page.lines]
+        cursor = page.older
+        if not cursor:
+            break
+    assert len(seen) == len(set(seen)) == 2 * 17 + 3
+
+
+def test_pages_of_events_repeat_and_skip_nothing(world: World) -> None:
+    make.append(world.flow, [make.event(f"more-{i}") for i in range(40)])
+    channel = Channel.objects.get(flow=world.flow)
+    cursor, seen = "", []
+    while True:
+        page = eventrows.lines(channel, eventrows.Wanted(), read_bounds(cursor), 9)
+        seen += [line.position for line in page.lines]
+        cursor = page.older
+        if not cursor:
+            break
+    assert len(seen) == len(set(seen)) == 43
+
+
+# filters of the traces -> event ids that are left
+FILTERED = [
+    (tracerows.Wanted(), {"big", "small", "broken"}),
+    (tracerows.Wanted(state="failed"), {"broken"}),
+    (tracerows.Wanted(state="filtered"), {"small"}),
+    (tracerows.Wanted(state="queued"), {"late"}),
+    (tracerows.Wanted(text="Order"), {"big", "small"}),  # the beginning of a type
+    (tracerows.Wanted(text="customer-1"), {"big"}),  # a whole key
+    (tracerows.Wanted(text="customer"), set()),  # but not a part of one
+    (tracerows.Wanted(text="small"), {"small"}),  # an id
+    (tracerows.Wanted(text="%"), set()),  # no wildcards
+]
+
+
+@pytest.mark.parametrize(("wanted", "left"), FILTERED)
+def test_traces_are_filtered(world: World, wanted: tracerows.Wanted, left: set[str]) -> None:
+    make.append(world.flow, [make.event("late")])
+    found = tracerows.lines(tracerows.flows_of(world.space.pk), wanted, {}, 50)
+    assert {line.event_id for line in found.lines} == left
+
+
+# filters of the events -> ids that are left
+EVENTS = [
+    (eventrows.Wanted(), {"big", "small", "broken"}),
+    (eventrows.Wanted(type="Order"), {"big", "small"}),
+    (eventrows.Wanted(key="customer-1"), {"big"}),
+    (eventrows.Wanted(id="small"), {"small"}),
+    (eventrows.Wanted(id="SMALL"), set()),
+]
+
+
+@pytest.mark.parametrize(("wanted", "left"), EVENTS)
+def test_events_are_filtered(world: World, wanted: eventrows.Wanted, left: set[str]) -> None:
+    found = eventrows.lines(Channel.objects.get(flow=world.flow), wanted, {}, 50)
+    assert {line.event_id for line in found.lines} == left
+
+
+def test_streams_are_woven_by_time_each_in_its_own_order() -> None:
+    entries = [Entry(1, 9, 5.0), Entry(1, 8, 5.5), Entry(2, 4, 5.2), Entry(2, 3, 1.0)]
+    shown, more = weave(entries, 3)
+    assert ([entry[:2] for entry in shown], more) == ([(2, 4), (1, 9), (1, 8)], True)
+    assert go_on({3: 7}, shown) == "1.8-2.4-3.7"
+
+
+@pytest.mark.parametrize(
+    ("text", "bounds"),
+    [
+        ("", {}),
+        ("1.8-2.4", {1: 8, 2: 4}),
+        ("1.x-.-5", {}),  # what can't be read leads to page one
+        ("1.99999999999999999999", {}),  # larger than any database number
+        ("\u0661.\u0662", {}),  # digits, but not ours
+    ],
+)
+def test_cursors_are_read_with_patience(text: str, bounds: dict[int, int]) -> None:
+    assert read_bounds(text) == bounds
+    assert read_bounds(write_bounds(bounds)) == bounds
+
+
+def _flat(html: str) -> str:
+    return " ".join(html.split())
