@@ -71,7 +71,7 @@ class Door:
             )
         defaults = Defaults(source=f"/w/{caller.workspace}/api")
         read = reading.read_events(headers, body, defaults)
-        answer, _ = await self._accept(caller, channel, read, _is_on(options, "atomic"))
+        answer, _ = await self._accept(caller, channel, read, _is_on(options, "atomic"), None)
         return answer
 
     async def trigger(
@@ -89,7 +89,9 @@ class Door:
         read = reading.read_trigger(headers, body, defaults)
         if wait and len(read) != 1:
             raise Problem(422, "?wait= is for one event at a time.")
-        answer, places = await self._accept(caller, channel, read, _is_on(options, "atomic"))
+        answer, places = await self._accept(
+            caller, channel, read, _is_on(options, "atomic"), inbox.subscription_id
+        )
         if not wait or answer.status != 202:
             return answer
         return await self._wait(answer, places[0], inbox, wait)
@@ -113,7 +115,7 @@ class Door:
         read = _hook_events(headers, body, defaults, found)
         channel = await self._inbox(door.workspace_id, inbox)
         caller = Caller(door.workspace_id, door.workspace)
-        answer, _ = await self._accept(caller, channel, read, atomic=False)
+        answer, _ = await self._accept(caller, channel, read, False, inbox.subscription_id)
         return answer
 
     async def _verify(
@@ -139,7 +141,12 @@ class Door:
         return channel
 
     async def _accept(
-        self, caller: Caller, channel: ChannelRow, read: Sequence[Read], atomic: bool
+        self,
+        caller: Caller,
+        channel: ChannelRow,
+        read: Sequence[Read],
+        atomic: bool,
+        subscription_id: int | None,  # the only reader, where that is known
     ) -> tuple[Response, list[Position]]:
         await self._check_lag(channel)
         items: list[Incoming | Problem] = [_incoming(channel, one) for one in read]
@@ -147,7 +154,7 @@ class Door:
         if not good or (atomic and len(good) < len(items)):
             return _refusal(items), []
         places = await self._appender.append(good)
-        return _answer(caller, items, places), places
+        return _answer(caller, items, places, subscription_id), places
 
     async def _check_lag(self, channel: ChannelRow) -> None:
         lag = (await self._lags.get("all")).get(channel.id, 0)
@@ -227,9 +234,13 @@ def _incoming(channel: ChannelRow, event: Read) -> Incoming | Problem:
 
 
 def _answer(
-    caller: Caller, items: Sequence[Incoming | Problem], places: Sequence[Position]
+    caller: Caller,
+    items: Sequence[Incoming | Problem],
+    places: Sequence[Position],
+    subscription_id: int | None,
 ) -> Response:
-    """202, or 207 when some were bad: one entry for each event, in order."""
+    """202, or 207 when some were bad: one entry for each event, in order. An event that several
+    flows may read has several traces: its `trace_url` is the event's page, which lists them."""
     entries: list[dict[str, Any]] = []
     following = iter(places)
     duplicates = bad = 0
@@ -240,12 +251,16 @@ def _answer(
             continue
         place = next(following)
         duplicates += place.duplicate
-        where = f"{place.channel_id}-{place.partition}-{place.offset}"
+        where = f"{place.partition}-{place.offset}"
+        if subscription_id is None:
+            page = f"events/{place.channel_id}-{where}"
+        else:
+            page = f"traces/{subscription_id}-{where}"
         entries.append(
             {
                 "id": item.event_id,
                 "duplicate": place.duplicate,
-                "trace_url": f"/w/{caller.workspace}/events/{where}",
+                "trace_url": f"/w/{caller.workspace}/{page}",
             }
         )
     body = {
