@@ -55,8 +55,12 @@ class Api:
 
 def program(*scopes: str, space: Workspace | None = None) -> Api:
     """A program with a token of these scopes (by default admin)."""
-    text = make.token(space, *scopes)
-    return Api(Client(enforce_csrf_checks=True), {"Authorization": f"Bearer {text}"})
+    return bearer(make.token(space, *scopes))
+
+
+def bearer(token: str) -> Api:
+    """A program with that token."""
+    return Api(Client(enforce_csrf_checks=True), {"Authorization": f"Bearer {token}"})
 
 
 def person(role: str, space: Workspace | None = None, name: str = "") -> Api:

@@ -1,5 +1,6 @@
 """Flows, drafts and versions by the API."""
 
+import copy
 import threading
 from typing import Any
 
@@ -139,7 +140,7 @@ def test_versions_are_published_listed_and_published_again() -> None:
     api = person("editor")
     _saved(api)
     assert api.expect(200, "POST", "flows/orders/publish", {"note": "First"}) == {"number": 1}
-    changed = make.order_document()
+    changed = copy.deepcopy(make.order_document())
     changed["nodes"][1]["config"]["condition"] = "event.data.amount > 7"
     saved = api.expect(200, "PUT", "flows/orders/draft", {"document": changed}, If_Match='"2"')
     assert saved["changes"] == 1

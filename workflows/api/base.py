@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar
 
+from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
@@ -22,9 +23,9 @@ class ApiView(APIView):
     """A view whose methods are described by `operation`."""
 
     anywhere: ClassVar[bool] = False  # needs no workspace
-    parser_classes = (JsonBody,)
+    parser_classes: tuple[type[BaseParser], ...] = (JsonBody,)
     content_negotiation_class = AlwaysJson
-    metadata_class = None
+    http_method_names = ("get", "head", "post", "put", "patch", "delete")
     schema = ViewSchema()
     caller: Caller
 

@@ -1,9 +1,9 @@
 """Dead letters: what nobody could do, and taking it up again."""
 
+import logging
 from typing import Any
 
 import orjson
-from kombu.exceptions import OperationalError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -19,6 +19,7 @@ from workflows.storage.parts import TraceRef
 from workflows.tasks import jobs
 from workflows.traces.rows import moment
 
+log = logging.getLogger(__name__)
 _STATES = DeadLetter.State.values
 _NOT_OPEN = "It isn't open: somebody has redriven or discarded it."
 
@@ -113,7 +114,8 @@ class Redrive(ApiView):
             raise Problem(409, _NOT_OPEN)
         try:
             jobs.redrive.apply_async((letter.pk,), retry=False)
-        except OperationalError:
+        except Exception as problem:  # redis and kombu raise many kinds; all mean "not now"
+            log.warning("redrive of %d not asked for: %s", letter.pk, problem)
             raise Problem(
                 503, "Redis doesn't answer, so no worker could be asked. Try again later."
             ) from None

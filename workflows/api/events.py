@@ -18,6 +18,7 @@ from workflows.api.auth import READ_TRACES, SEND
 from workflows.api.base import ApiView, shown
 from workflows.api.paging import few, limit_of, place_of, woven
 from workflows.api.problems import Problem
+from workflows.api.reading import Unread
 from workflows.api.runshapes import AcceptedShape, EventShape, WholeEventShape
 from workflows.api.schema import operation
 from workflows.api.traces import trace_rows
@@ -45,6 +46,7 @@ def _rows(found: Sequence[EventRow], slugs: dict[int, str]) -> Any:
 
 
 class EventList(ApiView):
+    parser_classes = (Unread,)
     door: Door | None = None
 
     @operation(
@@ -99,6 +101,7 @@ class EventList(ApiView):
 
 
 class Trigger(ApiView):
+    parser_classes = (Unread,)
     door: Door | None = None
 
     @operation(
@@ -116,7 +119,7 @@ class Trigger(ApiView):
         also={409: "The flow isn't published, or has no producer to trigger."},
     )
     def post(self, request: Request, slug: str) -> HttpResponse:
-        return through(self.door, request, slug=slug)
+        return through(self.door, request, slug=self.flow(slug).slug)
 
 
 class OneEvent(ApiView):

@@ -32,13 +32,23 @@ class JsonBody(BaseParser):
         return value
 
 
+class Unread(BaseParser):
+    """Leaves the body, of whatever kind, to the door that the request goes on to."""
+
+    media_type = "*/*"
+
+    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
+        return {}
+
+
 class AlwaysJson(BaseContentNegotiation):
     """Answers JSON whatever `Accept` says: a client that asks for CloudEvents gets what it can
     read, and one that asks for HTML gets what there is."""
 
     def select_parser(self, request: Request, parsers: Any) -> Any:
         kind = (request.content_type or "").partition(";")[0].strip().lower()
-        return next((parser for parser in parsers if parser.media_type == kind), None)
+        taken = (kind, Unread.media_type)
+        return next((parser for parser in parsers if parser.media_type in taken), None)
 
     def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> Any:
         return renderers[0], renderers[0].media_type

@@ -1,0 +1,63 @@
+"""A dead letter is taken up again by real workers, or the API says that none could be asked."""
+
+from pathlib import Path
+
+import pytest
+
+from tests import make
+from tests.servers import Stack, wait_until
+from tests.sink import running_sink
+from workflows.models import DeadLetter
+
+pytestmark = pytest.mark.serial
+
+
+def test_a_redriven_dead_letter_is_delivered(stack: Stack) -> None:
+    with running_sink() as sink:
+        sink.answer = lambda call: (400, {}, b"no")
+        call: make.Node = ("call", "consumer.http", {"url": f"{sink.url}/orders"})
+        flow = make.published(make.order_document(consumer=call))
+        make.append(flow, [make.event("e")])
+        stack.start()
+        wait_until(lambda: DeadLetter.objects.filter(state="open").exists())
+        sink.answer = lambda call: (200, {}, b"ok")
+        token = make.token(None, "admin")
+        url = f"{stack.base_url}/api/v1/dead-letters/{DeadLetter.objects.get().pk}/redrive"
+        status, answer = make.post(url, {}, token)
+        assert (status, answer["state"]) == (202, "open")
+        first, second = sink.wait_for(2)
+        assert first.json["id"] == second.json["id"] == "e"
+        wait_until(lambda: DeadLetter.objects.get().state == "redriven")
+        assert make.post(url, {}, token)[0] == 409
+
+
+def test_without_redis_a_redrive_says_not_now_and_changes_nothing(
+    stack_environment: dict[str, str], tmp_path: Path
+) -> None:
+    flow = make.published(make.order_document())
+    version = flow.published
+    assert version is not None
+    letter = DeadLetter.objects.create(
+        flow=flow,
+        version=version,
+        node="big",
+        subscription_id=1,
+        partition=0,
+        offset=0,
+        path=0,
+        event=b"{}",
+        event_id="e",
+        failure={},
+        fingerprint="f",
+        dead_at=0.0,
+    )
+    stack = Stack(tmp_path, {**stack_environment, "REDIS_URL": f"unix://{tmp_path}/none.sock"})
+    try:
+        stack.start(workers=0, timers=False)
+        url = f"{stack.base_url}/api/v1/dead-letters/{letter.pk}/redrive"
+        status, problem = make.post(url, {}, make.token())
+    finally:
+        stack.close()
+    assert status == 503
+    assert "Try again later" in problem["detail"]
+    assert DeadLetter.objects.get().state == "open"
