@@ -3,6 +3,7 @@
 // <a data-dialog-open> opens its dialog, and leads to the page with the same form without scripts.
 const slug = (text) =>
   text
+    .replace(/ß/g, "ss")
     .normalize("NFKD")
     .replace(/[^\w\s-]/g, "")
     .trim()

@@ -32,6 +32,7 @@ Browser = Callable[[str], Client]
 # what is typed -> status, and what the page says or the slug that came of it
 NEW_FLOWS = [
     ({"name": "Überweisungen 2"}, 302, "uberweisungen-2"),
+    ({"name": "Größe & Maß"}, 302, "grosse-mass"),
     ({"name": "A", "slug": "Own_slug"}, 302, "Own_slug"),
     ({"name": ""}, 422, "Give the flow a name."),
     ({"name": "Orders"}, 422, "There is a flow of that address already"),
