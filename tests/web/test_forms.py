@@ -215,6 +215,10 @@ def test_the_last_owner_stays(world: World, client: Client, act: str) -> None:
         ({"slug": "orders", "partitions": "4", "retention_days": "3"}, 302),
         ({"slug": "", "partitions": "4", "retention_days": "3"}, 422),
         ({"slug": "or.ders", "partitions": "4", "retention_days": "3"}, 422),
+        (
+            {"slug": "Orders", "partitions": "4", "retention_days": "3"},
+            422,
+        ),  # no node could name it
         ({"slug": "orders", "partitions": "65", "retention_days": "3"}, 422),
         ({"slug": "orders", "partitions": "4", "retention_days": "0"}, 422),
     ],

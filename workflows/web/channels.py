@@ -2,7 +2,6 @@
 
 from django import forms
 from django.contrib import messages
-from django.core.validators import validate_slug
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -13,13 +12,14 @@ from workflows.storage import channels
 from workflows.web import channelrows
 from workflows.web.access import Here, member
 from workflows.web.context import Crumb, page, part, wants
+from workflows.web.naming import check_channel
 
 
 class NewChannel(forms.Form):
     slug = forms.CharField(
         max_length=60,
         error_messages={"required": "Give the channel a name."},
-        validators=[validate_slug],
+        validators=[check_channel],
     )
     partitions = forms.IntegerField(min_value=1, max_value=64, initial=channels.DEFAULT_PARTITIONS)
     retention_days = forms.IntegerField(min_value=1, max_value=3650, initial=7)

@@ -26,7 +26,10 @@ class NewFlow(forms.Form):
 
     def clean(self) -> dict[str, str]:
         """The slug that was given, else one made from the name."""
-        slug = self.cleaned_data.get("slug") or slugify(self.cleaned_data.get("name", "").casefold())[:60]
+        slug = (
+            self.cleaned_data.get("slug")
+            or slugify(self.cleaned_data.get("name", "").casefold())[:60]
+        )
         if "name" in self.cleaned_data:
             self.cleaned_data["slug"] = slug
             self._check(slug)

@@ -2,7 +2,6 @@
 
 from django import forms
 from django.contrib import messages
-from django.core.validators import validate_slug
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -13,6 +12,7 @@ from workflows.storage import people
 from workflows.storage.seal import seal
 from workflows.web.access import NOT_HERE, Here, member
 from workflows.web.context import Crumb, page
+from workflows.web.naming import check_connection
 
 SCOPES = (
     ("events:write", "Send events"),
@@ -35,7 +35,7 @@ class NewToken(forms.Form):
 class NewConnection(forms.Form):
     name = forms.CharField(
         max_length=60,
-        validators=[validate_slug],
+        validators=[check_connection],
         error_messages={"required": "Name the connection; flows refer to it by this name."},
     )
     secret = forms.CharField(
