@@ -30,7 +30,7 @@ def disconnect() -> None:
     if connection.cache_info().currsize:
         connection().close()
         connection.cache_clear()
-    current_app.pool.force_close_all()  # type: ignore[attr-defined]
+    current_app.pool.force_close_all(close_pool=False)  # type: ignore[attr-defined]
 
 
 def key_of(subscription_id: int) -> str:
