@@ -112,12 +112,14 @@ def _field(
     prop = _resolved(given, defs)
     kind, parts = _kind(name, prop, defs, depth)
     choices = tuple(prop["enum"]) if kind == "choice" else ()
+    label = _label(name, given.get("title", ""), kind)
+    help_text = prop.get("description", "")
     short = len(choices) <= _SEGMENTS and sum(map(len, choices)) <= _SEGMENT_LETTERS
     return FormField(
         name=name,
         kind=kind,
-        label=_label(name, given.get("title", ""), kind),
-        help=prop.get("description", ""),
+        label=label,
+        help="" if help_text == f"The {label.lower()}." else help_text,  # it says nothing more
         required=required,
         default=prop.get("default", msgspec.UNSET),
         example=_example(prop),

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from workflows.engine.event import JSON
 from workflows.engine.node import Example
-from workflows.models import Channel, Flow
+from workflows.models import Channel, Flow, Head
 from workflows.web import eventrows
 from workflows.web.formdata import pretty
 from workflows.web.jsonview import short
@@ -84,7 +84,8 @@ def usable(flow: Flow) -> list[Usable]:
 
 
 def _newest(flow: Flow) -> dict[str, Any] | None:
-    channels = Channel.objects.filter(subscription__flow=flow).distinct().order_by("pk")
+    used = Head.objects.filter(channel__subscription__flow=flow, head__gt=0).values("channel_id")
+    channels = Channel.objects.filter(pk__in=used).order_by("pk")
     newest = (eventrows.newest(channel) for channel in channels[:_CHANNELS])
     return next((event for event in newest if event is not None), None)
 

@@ -26,8 +26,15 @@ _SAYS = {
     "value_error": "{error}",
 }
 _NUMBERS = ("int_parsing", "int_type", "int_from_float", "float_parsing", "float_type")
-_PATTERN = "This has characters, or an order of them, that are not allowed here."
-_SLUG = "Use small letters, digits and “-”, and begin and end with a letter or digit."
+_PATTERNS = {  # how a pattern begins → what it asks for
+    "^[a-z0-9]([a-z0-9-]": "Use small letters, digits and “-”; begin and end with a letter or"
+    " digit.",
+    "^([a-z0-9]([a-z0-9_-]": "Use small letters, digits, “-” and “_”; begin and end with a letter"
+    " or digit.",
+    "^[a-z][a-z0-9_-]": "Use small letters, digits, “-” and “_”; begin with a letter.",
+    "^[A-Za-z0-9-]": "Use letters, digits and “-” only.",
+}
+_NOT_SO = "This has characters, or an order of them, that are not allowed here."
 
 
 def find_problems(
@@ -69,10 +76,9 @@ def _words(kind: str, ctx: Mapping[str, Any], otherwise: str) -> str:
     if kind in _NUMBERS:
         return "Give a whole number." if kind.startswith("int") else "Give a number."
     if kind == "string_pattern_mismatch":
-        return (
-            _SLUG
-            if str(ctx.get("pattern", "")).startswith(("^[a-z0-9]", "^([a-z0-9]"))
-            else _PATTERN
+        pattern = str(ctx.get("pattern", ""))
+        return next(
+            (says for begin, says in _PATTERNS.items() if pattern.startswith(begin)), _NOT_SO
         )
     if kind in _SAYS:
         return _SAYS[kind].format(**ctx)

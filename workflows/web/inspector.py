@@ -21,11 +21,7 @@ from workflows.nodes.registry import catalog, node_types
 from workflows.web import formhelp, nodedoors
 from workflows.web.access import Here, flow_or_404, member
 from workflows.web.fields import FormField, form_fields
-from workflows.web.formdata import (
-    NotJson,
-    parse,
-    pretty,
-)
+from workflows.web.formdata import NotJson, parse, pretty
 from workflows.web.formfill import Asked, Filled, fill_in
 from workflows.web.formproblems import at_fields, find_problems
 from workflows.web.formview import Painter, Shown, Slot, slots
@@ -48,8 +44,8 @@ def inspector(request: HttpRequest, here: Here, slug: str) -> HttpResponse:
         asked = _asked(request)
         node_type = node_types().get(asked.type)
         if node_type is None:
-            context = {"type": asked.type, "text": pretty(asked.config)}
-            return render(request, "workflows/editor/unknown.html", context)
+            unknown = {"type": asked.type, "text": pretty(asked.config)}
+            return render(request, "workflows/editor/unknown.html", unknown)
         fields = form_fields(_entry(asked)["schema"])
         filled = fill_in(request.POST, asked, fields, node_type)
         headers = _news(asked, filled.built.config) if asked.view else {}
@@ -114,6 +110,8 @@ def _checked(
     known = Known(connections=connections)
     node, problems = find_problems(node_type, asked.id, built.config, known)
     mistaken = {mistake.field for mistake in built.mistakes}
+    if filled.view == "json" and built.mistakes:
+        problems = []  # they would be about what stood there before
     found = [*built.mistakes, *(one for one in problems if one.field not in mistaken)]
     if filled.view == "json":
         shown: list[Shown] = []

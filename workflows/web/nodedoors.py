@@ -27,8 +27,8 @@ class Door(NamedTuple):
 def door(
     request: HttpRequest, here: Here, flow: Flow, kind: str, node: str, config: dict[str, Any]
 ) -> Door | None:
-    """The door of a node; None for one that nobody posts to."""
-    if kind not in ("producer.http", "producer.manual"):
+    """The door of a node; None for one that this person can send nothing to."""
+    if kind != "producer.http" and not (kind == "producer.manual" and here.can_edit):
         return None
     found = doors.flow_door(here.workspace_id, flow.slug)
     is_open = found is not None and any(inbox.node == node for inbox in found.inboxes)
