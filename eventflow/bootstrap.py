@@ -107,7 +107,8 @@ def install(dev: bool) -> None:
         _run([sys.executable, "-m", "venv", "--clear", VENV])
     _run([PYTHON, "-m", "pip", "install", "--quiet", UV])
     groups = [] if dev else ["--no-dev"]
-    _run([PYTHON, "-m", "uv", "sync", "--frozen", "--quiet", *groups])
+    # Compiled once here: otherwise each process pays for it, or all do where caches are off.
+    _run([PYTHON, "-m", "uv", "sync", "--frozen", "--quiet", "--compile-bytecode", *groups])
     with open(STAMP, "w") as file:
         file.write(wanted_stamp(dev))
 
