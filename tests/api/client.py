@@ -42,6 +42,12 @@ class Api:
             assert parsed["type"] and parsed["title"] and parsed["detail"]
         return parsed
 
+    @property
+    def session(self) -> dict[str, str]:
+        """What a browser with this session sends along to a real server."""
+        cookies = "; ".join(f"{name}={one.value}" for name, one in self._client.cookies.items())
+        return {"Cookie": cookies, **self._headers}
+
     def all(self, path: str) -> list[Any]:
         """Every row of a list, by its links."""
         rows: list[Any] = []

@@ -176,27 +176,6 @@ def test_a_dead_letter_is_read_and_closed_once(work: Work) -> None:
     api.expect(404, "GET", "dead-letters/99999999999999999999")
 
 
-def test_a_person_triggers_a_flow_and_sends_events() -> None:
-    make.published(make.order_document())
-    channels.create(make.workspace().pk, "orders")
-    api = person("editor")
-    sent = api.expect(202, "POST", "flows/orders/trigger?workspace=main", {"amount": 3})
-    assert sent["accepted"] == 1
-    sent = api.expect(
-        207,
-        "POST",
-        "events?channel=orders",
-        b'{"id": "a", "type": "T"}\n{"id": 7}\n',
-        Content_Type="application/x-ndjson",
-    )
-    assert (sent["accepted"], sent["events"][1]["problem"]["status"]) == (1, 422)
-    assert sorted(Event.objects.values_list("type", flat=True)) == ["T", "orders.triggered"]
-    api.expect(413, "POST", "events?channel=orders", b"x" * 3_000_000)
-    api.expect(400, "POST", "events?chanel=orders", {"type": "T"})
-    api.expect(404, "POST", "flows/none/trigger", {})
-    assert Event.objects.count() == 2
-
-
 def test_channels_are_made_changed_and_deleted() -> None:
     api = person("owner")
     made = api.expect(
