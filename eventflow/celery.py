@@ -5,6 +5,7 @@ from typing import Any
 
 from celery import Celery
 from celery.app.amqp import AMQP
+from celery.bootsteps import StartStopStep
 from kombu import Connection
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "eventflow.settings")
@@ -23,6 +24,16 @@ class QuickAMQP(AMQP):
     Connection = QuickConnection
 
 
+class SweepOnConnect(StartStopStep):
+    """A worker that has got its broker back looks for backlogs at once: their nudges are lost."""
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+
+    def start(self, consumer: Any) -> None:
+        app.tasks["workflows.sweep"]()
+
+
 app = Celery("eventflow", amqp=QuickAMQP)
+app.steps["consumer"].add(SweepOnConnect)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["workflows.tasks"], related_name="jobs")

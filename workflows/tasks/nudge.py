@@ -15,6 +15,7 @@ from django.conf import settings
 
 log = logging.getLogger(__name__)
 _KEY_MILLISECONDS = 1000
+_away = False  # said once, not at every nudge
 
 
 @cache
@@ -39,6 +40,7 @@ def key_of(subscription_id: int) -> str:
 
 def nudge(subscription_ids: Iterable[int]) -> None:
     """Ask for a drain of each. Never raises: without Redis the sweep finds the lag later."""
+    global _away
     from workflows.tasks.jobs import drain
 
     for subscription_id in subscription_ids:
@@ -46,8 +48,11 @@ def nudge(subscription_ids: Iterable[int]) -> None:
             if connection().set(key_of(subscription_id), 1, nx=True, px=_KEY_MILLISECONDS):
                 drain.apply_async((subscription_id,), retry=False)
         except Exception as problem:  # redis and kombu raise many kinds; all mean "not now"
-            log.warning("nudge not sent, the sweep will find the lag: %s", problem)
+            if not _away:
+                log.warning("nudges can't be sent, the sweep will find the lag: %s", problem)
+            _away = True
             return
+        _away = False
 
 
 def clear(subscription_id: int) -> None:
