@@ -36,6 +36,26 @@ def test_a_flow_is_made_renamed_and_deleted() -> None:
     api.expect(404, "GET", "flows/a-b")
 
 
+@pytest.mark.parametrize(("path", "field"), [("flows", "slug"), ("nodes", "type")])
+def test_a_list_is_the_same_forwards_and_back(path: str, field: str) -> None:
+    api = program()
+    for slug in "gfedcba":
+        api.expect(201, "POST", "flows", {"slug": slug, "name": slug})
+    page = api.expect(200, "GET", f"{path}?limit=3")
+    pages = [page]
+    while page["next"]:
+        page = api.expect(200, "GET", page["next"].removeprefix("http://testserver"))
+        pages.append(page)
+    back = [page]
+    while page["previous"]:
+        page = api.expect(200, "GET", page["previous"].removeprefix("http://testserver"))
+        back.append(page)
+    assert [page["results"] for page in reversed(back)] == [page["results"] for page in pages]
+    names = [row[field] for page in pages for row in page["results"]]
+    assert names == sorted(names)
+    assert len(names) >= 7
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [

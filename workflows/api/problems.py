@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.exceptions import APIException
@@ -79,8 +79,10 @@ def _translate(error: Exception) -> Problem | None:
             return Problem(error.status_code, str(error.detail))
         case PermissionDenied():
             return Problem(403, str(error) or "You may not do this.")
-        case SuspiciousOperation():  # more bytes than Django takes into memory
+        case RequestDataTooBig():
             return Problem(413, "The request is larger than this server takes.")
+        case SuspiciousOperation():
+            return Problem(400, "This request can't be right.")
     return None
 
 
