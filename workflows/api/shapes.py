@@ -5,6 +5,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from workflows.engine import names
 from workflows.storage import people
 
 _RESERVED = ("import", "new")  # addresses of their own
@@ -13,13 +14,28 @@ _FLOW_FILE = "A flow as a file has it: format, name, nodes, wires, settings, lay
 
 
 def check_slug(text: str) -> None:
-    """Raises ValidationError for what can't be a slug."""
+    """Raises ValidationError for what can't be a flow's slug."""
     if not _SLUG.match(text):
         raise serializers.ValidationError(
             "Use 1 to 60 letters, digits, hyphens and underscores (no spaces)."
         )
     if text in _RESERVED:
         raise serializers.ValidationError(f"“{text}” is an address of its own: choose another.")
+
+
+def check_channel(name: str) -> None:
+    """Raises ValidationError for a name that no node could read or write."""
+    _refuse(names.channel_refusal(name))
+
+
+def check_connection(name: str) -> None:
+    """Raises ValidationError for a name that no node could give."""
+    _refuse(names.connection_refusal(name))
+
+
+def _refuse(says: str) -> None:
+    if says:
+        raise serializers.ValidationError(says)
 
 
 class FlowShape(serializers.Serializer[Any]):
@@ -164,7 +180,7 @@ class ChannelShape(serializers.Serializer[Any]):
 
 
 class NewChannel(serializers.Serializer[Any]):
-    slug = serializers.CharField(validators=[check_slug])
+    slug = serializers.CharField(validators=[check_channel])
     name = serializers.CharField(max_length=120, required=False, allow_blank=True)
     partitions = serializers.IntegerField(min_value=1, max_value=64, required=False)
     retention_days = serializers.IntegerField(min_value=1, max_value=3650, required=False)
@@ -211,7 +227,7 @@ class ConnectionBody(serializers.Serializer[Any]):
 
 
 class NewConnection(ConnectionBody):
-    name = serializers.CharField(validators=[check_slug])
+    name = serializers.CharField(validators=[check_connection])
 
 
 class WorkspaceShape(serializers.Serializer[Any]):
