@@ -5,6 +5,7 @@ from typing import Any
 
 from celery import Celery
 from celery.app.amqp import AMQP
+from celery.apps.worker import Worker
 from celery.bootsteps import StartStopStep
 from kombu import Connection
 
@@ -33,7 +34,16 @@ class SweepOnConnect(StartStopStep):
         app.tasks["workflows.sweep"]()
 
 
+class SteadyWorker(Worker):
+    """Reads its queue in a plain loop. Celery's event loop, on Redis, may go on without reading
+    after the broker was restarted (seen here, one time in six): the worker then idles for ever."""
+
+    def should_use_eventloop(self) -> bool:
+        return False
+
+
 app = Celery("eventflow", amqp=QuickAMQP)
+app.Worker = app.subclass_with_self(SteadyWorker)  # type: ignore[misc]
 app.steps["consumer"].add(SweepOnConnect)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["workflows.tasks"], related_name="jobs")

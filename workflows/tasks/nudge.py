@@ -41,18 +41,30 @@ def key_of(subscription_id: int) -> str:
 def nudge(subscription_ids: Iterable[int]) -> None:
     """Ask for a drain of each. Never raises: without Redis the sweep finds the lag later."""
     global _away
-    from workflows.tasks.jobs import drain
-
     for subscription_id in subscription_ids:
         try:
             if connection().set(key_of(subscription_id), 1, nx=True, px=_KEY_MILLISECONDS):
-                drain.apply_async((subscription_id,), retry=False)
+                _ask_for(subscription_id)
         except Exception as problem:  # redis and kombu raise many kinds; all mean "not now"
             if not _away:
                 log.warning("nudges can't be sent, the sweep will find the lag: %s", problem)
             _away = True
             return
         _away = False
+
+
+def _ask_for(subscription_id: int) -> None:
+    """Send the message. Once more when the broker was restarted since the last one; if that fails
+    too, the key goes, lest it hold up the nudges that come when the broker is back."""
+    from workflows.tasks.jobs import drain
+
+    try:
+        drain.apply_async(
+            (subscription_id,), retry=True, retry_policy={"max_retries": 1, "interval_start": 0}
+        )
+    except Exception:
+        clear(subscription_id)
+        raise
 
 
 def clear(subscription_id: int) -> None:
