@@ -8,8 +8,10 @@ from django.test import Client
 from tests import make
 from tests.web.conftest import World, drain
 from workflows.models import Channel
+from workflows.storage import eventpages, flowrows, tracepages
+from workflows.storage.pages import Entry, Place, Span, Stream, cut
 from workflows.web import eventrows, tracerows
-from workflows.web.paging import Entry, go_on, read_bounds, weave, write_bounds
+from workflows.web.paging import read_bounds, write_bounds
 
 Browser = Callable[[str], Client]
 HTMX = {"HX-Request": "true"}
@@ -80,9 +82,9 @@ def test_pages_of_traces_repeat_and_skip_nothing(world: World) -> None:
     for flow in (world.flow, other):
         make.append(flow, [make.event(f"{flow.slug}-{i}") for i in range(17)])
         drain(flow)
-    flows, cursor, seen = tracerows.flows_of(world.space.pk), "", []
+    flows, cursor, seen = flowrows.of_workspace(world.space.pk), "", []
     while True:
-        page = tracerows.lines(flows, tracerows.Wanted(), read_bounds(cursor), 7)
+        page = tracerows.lines(flows, tracepages.Wanted(), read_bounds(cursor), 7)
         seen += [line.ref for line in page.lines]
         cursor = page.older
         if not cursor:
@@ -95,7 +97,7 @@ def test_pages_of_events_repeat_and_skip_nothing(world: World) -> None:
     channel = Channel.objects.get(flow=world.flow)
     cursor, seen = "", []
     while True:
-        page = eventrows.lines(channel, eventrows.Wanted(), read_bounds(cursor), 9)
+        page = eventrows.lines([channel.pk], eventpages.Wanted(), read_bounds(cursor), 9)
         seen += [line.position for line in page.lines]
         cursor = page.older
         if not cursor:
@@ -105,59 +107,61 @@ def test_pages_of_events_repeat_and_skip_nothing(world: World) -> None:
 
 # filters of the traces -> event ids that are left
 FILTERED = [
-    (tracerows.Wanted(), {"big", "small", "broken"}),
-    (tracerows.Wanted(state="failed"), {"broken"}),
-    (tracerows.Wanted(state="filtered"), {"small"}),
-    (tracerows.Wanted(state="queued"), {"late"}),
-    (tracerows.Wanted(text="Order"), {"big", "small"}),  # the beginning of a type
-    (tracerows.Wanted(text="customer-1"), {"big"}),  # a whole key
-    (tracerows.Wanted(text="customer"), set()),  # but not a part of one
-    (tracerows.Wanted(text="small"), {"small"}),  # an id
-    (tracerows.Wanted(text="%"), set()),  # no wildcards
+    (tracepages.Wanted(), {"big", "small", "broken"}),
+    (tracepages.Wanted(state="failed"), {"broken"}),
+    (tracepages.Wanted(state="filtered"), {"small"}),
+    (tracepages.Wanted(state="queued"), {"late"}),
+    (tracepages.Wanted(text="Order"), {"big", "small"}),  # the beginning of a type
+    (tracepages.Wanted(text="customer-1"), {"big"}),  # a whole key
+    (tracepages.Wanted(text="customer"), set()),  # but not a part of one
+    (tracepages.Wanted(text="small"), {"small"}),  # an id
+    (tracepages.Wanted(text="%"), set()),  # no wildcards
 ]
 
 
 @pytest.mark.parametrize(("wanted", "left"), FILTERED)
-def test_traces_are_filtered(world: World, wanted: tracerows.Wanted, left: set[str]) -> None:
+def test_traces_are_filtered(world: World, wanted: tracepages.Wanted, left: set[str]) -> None:
     make.append(world.flow, [make.event("late")])
-    found = tracerows.lines(tracerows.flows_of(world.space.pk), wanted, {}, 50)
+    found = tracerows.lines(flowrows.of_workspace(world.space.pk), wanted, {}, 50)
     assert {line.event_id for line in found.lines} == left
 
 
 # filters of the events -> ids that are left
 EVENTS = [
-    (eventrows.Wanted(), {"big", "small", "broken"}),
-    (eventrows.Wanted(type="Order"), {"big", "small"}),
-    (eventrows.Wanted(key="customer-1"), {"big"}),
-    (eventrows.Wanted(id="small"), {"small"}),
-    (eventrows.Wanted(id="SMALL"), set()),
+    (eventpages.Wanted(), {"big", "small", "broken"}),
+    (eventpages.Wanted(prefix="Order"), {"big", "small"}),
+    (eventpages.Wanted(key="customer-1"), {"big"}),
+    (eventpages.Wanted(id="small"), {"small"}),
+    (eventpages.Wanted(id="SMALL"), set()),
 ]
 
 
 @pytest.mark.parametrize(("wanted", "left"), EVENTS)
-def test_events_are_filtered(world: World, wanted: eventrows.Wanted, left: set[str]) -> None:
-    found = eventrows.lines(Channel.objects.get(flow=world.flow), wanted, {}, 50)
+def test_events_are_filtered(world: World, wanted: eventpages.Wanted, left: set[str]) -> None:
+    found = eventrows.lines([Channel.objects.get(flow=world.flow).pk], wanted, {}, 50)
     assert {line.event_id for line in found.lines} == left
 
 
 def test_streams_are_woven_by_time_each_in_its_own_order() -> None:
-    entries = [Entry(1, 9, 5.0), Entry(1, 8, 5.5), Entry(2, 4, 5.2), Entry(2, 3, 1.0)]
-    shown, more = weave(entries, 3)
-    assert ([entry[:2] for entry in shown], more) == ([(2, 4), (1, 9), (1, 8)], True)
-    assert go_on({3: 7}, shown) == "1.8-2.4-3.7"
+    entries = [Entry("1", 9, 5.0), Entry("1", 8, 5.5), Entry("2", 4, 5.2), Entry("2", 3, 1.0)]
+    looked = [Span(Stream(key, 1, 10), 1, 10) for key in ("1", "2")]
+    page = cut(entries, looked, Place({"3": 7}), 3)
+    assert [entry[:2] for entry in page.shown] == [("2", 4), ("1", 9), ("1", 8)]
+    assert write_bounds(page.last or {}) == "1.8-2.4-3.7"
 
 
 @pytest.mark.parametrize(
     ("text", "bounds"),
     [
         ("", {}),
-        ("1.8-2.4", {1: 8, 2: 4}),
+        ("1.8-2.4", {"1": 8, "2": 4}),
+        ("1.0.8", {"1.0": 8}),  # a partition of a channel
         ("1.x-.-5", {}),  # what can't be read leads to page one
         ("1.99999999999999999999", {}),  # larger than any database number
         ("\u0661.\u0662", {}),  # digits, but not ours
     ],
 )
-def test_cursors_are_read_with_patience(text: str, bounds: dict[int, int]) -> None:
+def test_cursors_are_read_with_patience(text: str, bounds: dict[str, int]) -> None:
     assert read_bounds(text) == bounds
     assert read_bounds(write_bounds(bounds)) == bounds
 

@@ -14,7 +14,7 @@ from workflows.api.reading import read_body
 from workflows.api.schema import operation
 from workflows.api.shapes import ChannelChange, ChannelShape, NewChannel
 from workflows.models import Channel
-from workflows.storage import channeledits, figures
+from workflows.storage import channeledits, channels, figures
 
 
 def _rows(found: list[Channel]) -> list[dict[str, Any]]:
@@ -46,8 +46,7 @@ class ChannelList(ApiView):
         page=True,
     )
     def get(self, request: Request) -> Response:
-        found = Channel.objects.filter(workspace_id=self.caller.workspace_id)
-        return listed(request, found.select_related("flow"), "slug", _rows)
+        return listed(request, channels.of_workspace(self.caller.workspace_id), "slug", _rows)
 
     @operation(
         "create_channel",

@@ -44,10 +44,7 @@ def _row(letter: DeadLetter) -> dict[str, Any]:
 
 
 def _find(view: ApiView, number: int) -> DeadLetter:
-    found = DeadLetter.objects.select_related("flow", "version").filter(
-        pk=number, flow__workspace_id=view.caller.workspace_id
-    )
-    letter = found.first()
+    letter = deadletters.find(view.caller.workspace_id, number)
     if letter is None:
         raise Problem(404, f"There is no dead letter {number} in this workspace.")
     return letter
@@ -70,14 +67,9 @@ class DeadLetterList(ApiView):
         state = self.asked("state")
         if state and state not in _STATES:
             raise Problem(400, f"?state= is one of {', '.join(_STATES)}.")
-        found = DeadLetter.objects.filter(flow__workspace_id=self.caller.workspace_id)
-        if self.asked("flow"):
-            found = found.filter(flow=self.flow(self.asked("flow")))
-        if state:
-            found = found.filter(state=state)
-        if self.asked("fingerprint"):
-            found = found.filter(fingerprint=self.asked("fingerprint"))
-        found = found.select_related("flow", "version").defer("event", "version__document")
+        flow = self.flow(self.asked("flow")).slug if self.asked("flow") else ""
+        wanted = deadletters.Wanted(flow, state, self.asked("fingerprint"))
+        found = deadletters.listed(self.caller.workspace_id, wanted)
 
         def rows(letters: list[DeadLetter]) -> Any:
             return shown(DeadLetterShape, [_row(letter) for letter in letters])

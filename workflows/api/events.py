@@ -16,14 +16,14 @@ from rest_framework.response import Response
 
 from workflows.api.auth import READ_TRACES, SEND
 from workflows.api.base import ApiView, shown
-from workflows.api.paging import few, limit_of, place_of, woven
+from workflows.api.paging import limit_of, place_of, woven
 from workflows.api.problems import Problem
 from workflows.api.reading import Unread
 from workflows.api.runshapes import AcceptedShape, EventShape, WholeEventShape
 from workflows.api.schema import operation
 from workflows.api.traces import trace_rows
 from workflows.models import Channel
-from workflows.storage import eventpages, log, traces
+from workflows.storage import channels, eventpages, log, tracepages, traces
 from workflows.storage.eventpages import EventRow
 from workflows.traces.rows import moment
 
@@ -65,14 +65,8 @@ class EventList(ApiView):
     )
     def get(self, request: Request) -> Response:
         slugs = self._channels()
-        limit = limit_of(request)
-        if self.asked("id"):
-            found = eventpages.by_id(list(slugs), self.asked("id"), limit)
-            wanted = {name: self.asked(name) for name in ("type", "key") if self.asked(name)}
-            kept = [r for r in found if all(getattr(r, k) == v for k, v in wanted.items())]
-            return few(_rows(kept, slugs))
-        chosen = eventpages.Wanted(self.asked("type"), self.asked("key"))
-        rows, page = eventpages.page(list(slugs), chosen, place_of(request), limit)
+        wanted = eventpages.Wanted(self.asked("type"), self.asked("key"), self.asked("id"))
+        rows, page = eventpages.page(list(slugs), wanted, place_of(request), limit_of(request))
         return woven(request, page, _rows(rows, slugs))
 
     @operation(
@@ -96,8 +90,7 @@ class EventList(ApiView):
         if self.asked("channel"):
             channel = self.channel(self.asked("channel"))
             return {channel.pk: channel.slug}
-        found = Channel.objects.filter(workspace_id=self.caller.workspace_id)
-        return dict(found.values_list("pk", "slug"))
+        return channels.slugs(self.caller.workspace_id)
 
 
 class Trigger(ApiView):
@@ -136,8 +129,7 @@ class OneEvent(ApiView):
         if not (where and channel and stored) or where.run:
             raise Problem(404, "There is no such event (any more).")
         row = EventRow(channel.pk, *stored[:6])
-        refs = traces.of_event(channel.pk, stored.partition, stored.offset)
-        found = [trace for ref in refs if (trace := traces.find(ref)) is not None]
+        found = tracepages.of_place(channel.pk, stored.partition, stored.offset)
         line = _rows([row], {channel.pk: channel.slug})[0]
         body = {
             **line,

@@ -14,7 +14,7 @@ from workflows.api.reading import read_body
 from workflows.api.schema import operation
 from workflows.api.shapes import FlowChange, FlowShape, NewFlow, StateShape, TotalsShape
 from workflows.models import Flow
-from workflows.storage import cursors, figures, flowedits, flows
+from workflows.storage import cursors, figures, flowedits, flowrows, flows
 from workflows.traces import rows
 
 
@@ -39,8 +39,7 @@ def _rows(found: list[Flow]) -> list[dict[str, Any]]:
 class FlowList(ApiView):
     @operation("list_flows", "List flows, by slug", READ_FLOWS, FlowShape, page=True)
     def get(self, request: Request) -> Response:
-        found = Flow.objects.filter(workspace_id=self.caller.workspace_id)
-        return listed(request, found.select_related("published"), "slug", _rows)
+        return listed(request, flowrows.of_workspace(self.caller.workspace_id), "slug", _rows)
 
     @operation(
         "create_flow",

@@ -6,13 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
 from workflows.api.problems import Problem
+from workflows.storage import keyset
+from workflows.storage.keyset import Beyond
 from workflows.storage.pages import Bounds, Cut, Place
 
 MOST, USUAL = 500, 50
@@ -57,27 +59,17 @@ def listed(
     `shape` makes the rows of a page, so that what belongs to them takes one query, not one each.
     """
     kind: type = str if field in ("slug", "name") else int
-    limit, cursor = limit_of(request), _decode(request, kind)
-    key, backwards = cursor or (None, False)
-    falling = newest_first is not backwards
-    if key is not None:
-        found = found.filter(**{f"{field}__{'lt' if falling else 'gt'}": key})
-    things: list[Model] = list(found.order_by(f"-{field}" if falling else field)[: limit + 1])
-    is_more, things = len(things) > limit, things[:limit]
-    if backwards:
-        things.reverse()
+    beyond = Beyond(*(_decode(request, kind) or ()))
+    limit = limit_of(request)
+    things, is_more = keyset.page(found, field, beyond, limit, newest_first=newest_first)
     ends = [getattr(things[i], field) for i in (0, -1)] if things else [None, None]
-    has_next, has_previous = (True, is_more) if backwards else (is_more, key is not None)
+    has_next = beyond.backwards or is_more
+    has_previous = is_more if beyond.backwards else beyond.key is not None
     return _envelope(
         shape(things),
         _link(request, ends[1], False) if has_next and things else None,
         _link(request, ends[0], True) if has_previous and things else None,
     )
-
-
-def few(rows: Sequence[Mapping[str, Any]]) -> Response:
-    """The answer for a list that is always one page."""
-    return _envelope(rows, None, None)
 
 
 def page_of_few(

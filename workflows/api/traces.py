@@ -9,12 +9,12 @@ from rest_framework.response import Response
 
 from workflows.api.auth import READ_TRACES
 from workflows.api.base import ApiView, shown
-from workflows.api.paging import few, limit_of, place_of, woven
+from workflows.api.paging import limit_of, place_of, woven
 from workflows.api.problems import Problem
 from workflows.api.runshapes import TraceShape, WholeTraceShape
 from workflows.api.schema import operation
-from workflows.models import Flow, Subscription
-from workflows.storage import log, tracepages, traces
+from workflows.models import Subscription
+from workflows.storage import flowrows, log, tracepages, traces
 from workflows.storage.parts import TraceRef
 from workflows.storage.traces import TraceRow
 from workflows.traces.rows import row_as_dict, steps_of
@@ -24,9 +24,7 @@ _STATES = ("queued", *tracepages.STATES)
 
 def trace_rows(found: Sequence[TraceRow], workspace_id: int) -> list[dict[str, Any]]:
     """The rows of those traces that belong to the workspace."""
-    flow_ids = {row.flow_id for row in found}
-    mine = Flow.objects.filter(pk__in=flow_ids, workspace_id=workspace_id)
-    slugs = dict(mine.values_list("pk", "slug"))
+    slugs = flowrows.slugs(workspace_id)
     lines = [
         {**row_as_dict(row), "flow": slugs[row.flow_id], "version": row.version or None}
         for row in found
@@ -55,32 +53,23 @@ class TraceList(ApiView):
         state, limit, place = self.asked("state"), limit_of(request), place_of(request)
         if state and state not in _STATES:
             raise Problem(400, f"?state= is one of {', '.join(_STATES)}.")
-        wanted = tracepages.Wanted(state, self.asked("type"), self.asked("key"))
+        wanted = tracepages.Wanted(
+            state, self.asked("type"), self.asked("key"), self.asked("event")
+        )
         flow_ids = self._flow_ids()
-        if self.asked("event"):
-            found = tracepages.of_event(flow_ids, self.asked("event"), limit)
-            return few(self._rows([row for row in found if _fits(row, wanted)]))
-        if state == "queued":
-            found = tracepages.waiting(flow_ids, limit)
-            return few(self._rows([row for row in found if _fits(row, wanted)]))
         queued: list[TraceRow] = []
         if self.asked("flow") and not any(wanted) and not self.asked("cursor"):
-            queued = tracepages.waiting(flow_ids, limit // 2)
+            queued = tracepages.queued(flow_ids, limit // 2)
         rows, page = tracepages.page(flow_ids, wanted, place, limit - len(queued))
         return woven(request, page, self._rows([*queued, *rows]))
 
     def _flow_ids(self) -> list[int]:
         if self.asked("flow"):
             return [self.flow(self.asked("flow")).pk]
-        mine = Flow.objects.filter(workspace_id=self.caller.workspace_id)
-        return list(mine.values_list("pk", flat=True))
+        return list(flowrows.slugs(self.caller.workspace_id))
 
     def _rows(self, found: Sequence[TraceRow]) -> list[dict[str, Any]]:
         return trace_rows(found, self.caller.workspace_id)
-
-
-def _fits(row: TraceRow, wanted: tracepages.Wanted) -> bool:
-    return all(value in ("", getattr(row, name)) for name, value in wanted._asdict().items())
 
 
 class OneTrace(ApiView):

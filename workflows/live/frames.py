@@ -2,7 +2,7 @@
 
 import orjson
 
-from workflows.storage import cursors, traces
+from workflows.storage import cursors, tracepages, traces
 from workflows.storage.traces import TraceRow
 from workflows.traces.rows import row_as_dict, totals
 
@@ -32,7 +32,7 @@ def update(flow_id: int, since: int) -> tuple[int, bytes]:
 
 def _frame(kind: str, flow_id: int, change: int, rows: list[TraceRow], skipped: int) -> bytes:
     lag = cursors.lag_of_flow(flow_id)
-    waiting = traces.queued(flow_id, _QUEUED_ROWS)[::-1] if lag else []
+    waiting = tracepages.queued([flow_id], _QUEUED_ROWS)[::-1] if lag else []
     return orjson.dumps(
         {
             "kind": kind,

@@ -5,6 +5,7 @@ import time
 from typing import NamedTuple
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 
 from workflows.models import Channel, Head
 from workflows.storage import sql
@@ -96,6 +97,17 @@ def create(
         channel = Channel.objects.get(workspace_id=workspace_id, slug=slug)
     forget()
     return int(channel.pk)
+
+
+def of_workspace(workspace_id: int) -> QuerySet[Channel]:
+    """All channels of a workspace by slug, private inboxes included, each with its flow."""
+    found = Channel.objects.filter(workspace_id=workspace_id)
+    return found.select_related("flow").order_by("slug")
+
+
+def slugs(workspace_id: int) -> dict[int, str]:
+    """Channel id -> slug, for all of a workspace."""
+    return dict(Channel.objects.filter(workspace_id=workspace_id).values_list("pk", "slug"))
 
 
 def ensure(workspace_id: int, slug: str) -> ChannelRow:

@@ -1,5 +1,6 @@
 """Who reads which partitions of a subscription, from where, and until when?"""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -66,7 +67,9 @@ def release(subscription_id: int, owner: str) -> None:
     )
 
 
-_LAGGING = (
+# What a subscription has still to read of a partition; one that closes reads up to its stop.
+UNREAD = "(CASE WHEN c.stop < h.head THEN c.stop ELSE h.head END - c.position)"
+LAGGING = (
     " FROM workflows_cursor c JOIN workflows_subscription s ON s.id = c.subscription_id"
     " JOIN workflows_flow f ON f.id = s.flow_id"
     ' JOIN workflows_head h ON h.channel_id = s.channel_id AND h."partition" = c."partition"'
@@ -80,7 +83,7 @@ def lagging() -> list[int]:
     return [
         row[0]
         for row in sql.fetch(
-            f"SELECT DISTINCT c.subscription_id{_LAGGING}"
+            f"SELECT DISTINCT c.subscription_id{LAGGING}"
             f" AND NOT f.paused AND c.lease_until < {sql.now_sql()}"
         )
     ]
@@ -103,15 +106,29 @@ def readers_of(channel_ids: list[int]) -> dict[int, list[int]]:
 
 def lag_of_flow(flow_id: int) -> int:
     """Events that the flow has still to take."""
-    rows = sql.fetch(f"SELECT SUM(h.head - c.position){_LAGGING} AND s.flow_id = %s", (flow_id,))
-    return int(rows[0][0] or 0)
+    return lags([flow_id]).get(flow_id, 0)
+
+
+def lags(flow_ids: Sequence[int]) -> dict[int, int]:
+    """Flow id -> events that the flow has still to take; absent means none. One query."""
+    if not flow_ids:
+        return {}
+    marks = ", ".join(["%s"] * len(flow_ids))
+    return {
+        flow_id: int(lag)
+        for flow_id, lag in sql.fetch(
+            f"SELECT s.flow_id, SUM({UNREAD}){LAGGING} AND s.flow_id IN ({marks})"
+            " GROUP BY s.flow_id",
+            flow_ids,
+        )
+    }
 
 
 def lag_of_channels() -> dict[int, int]:
     """How many events the slowest subscription of each channel is behind; absent means none."""
     out: dict[int, int] = {}
     for channel_id, _, lag in sql.fetch(
-        f"SELECT s.channel_id, s.id, SUM(h.head - c.position){_LAGGING} GROUP BY s.channel_id, s.id"
+        f"SELECT s.channel_id, s.id, SUM({UNREAD}){LAGGING} GROUP BY s.channel_id, s.id"
     ):
         out[channel_id] = max(out.get(channel_id, 0), int(lag))
     return out

@@ -1,12 +1,12 @@
-"""Which events does a program's list show? The newest of some channels, filtered, page by page."""
+"""Which events does a list show? Those of some channels, filtered, newest first, page by page."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from workflows.storage import log, sql
-from workflows.storage.pages import Cut, Entry, Place, Span, Stream, cut, spans
+from workflows.storage.pages import WHOLE, Cut, Entry, Place, Span, Stream, cut, spans
 
-_SEARCHED = 20_000  # offsets of a partition that one page of a filtered list looks through
+SEARCHED = 20_000  # offsets of a partition that one page of a filtered list looks through
 _AT_ONCE = 100  # partitions in one statement
 _COLUMNS = 'channel_id, "partition", "offset", event_id, type, key, accepted_at'
 
@@ -16,6 +16,11 @@ class Wanted(NamedTuple):
 
     type: str = ""
     key: str = ""
+    id: str = ""
+    prefix: str = ""  # the beginning of a type
+
+
+EVERYTHING = Wanted()
 
 
 class EventRow(NamedTuple):
@@ -33,30 +38,65 @@ class EventRow(NamedTuple):
 def page(
     channel_ids: Sequence[int], wanted: Wanted, place: Place, limit: int
 ) -> tuple[list[EventRow], Cut]:
-    """The events of one page, newest first, and what lies around it."""
+    """The events of one page, newest first, and what lies around it.
+
+    Those of one id are one page. A page may be short although there is more: a filter looks
+    through `SEARCHED` offsets of each partition at a time.
+    """
+    if wanted.id:
+        return _by_id(channel_ids, wanted, limit), WHOLE
     streams = _streams(channel_ids, wanted.key)
-    looked = spans(streams, place, _SEARCHED if wanted.type or wanted.key else None)
+    looked = spans(streams, place, SEARCHED if any(wanted) else None)
     entries: list[Entry] = []
     for start in range(0, len(looked), _AT_ONCE):
         entries += _entries(looked[start : start + _AT_ONCE], wanted, place.newer, limit + 1)
     found = cut(entries, looked, place, limit)
-    rows = _read(found.shown)
-    return [rows[one[:2]] for one in found.shown if one[:2] in rows], found
+    return _read(found.shown), found
 
 
-def by_id(channel_ids: Sequence[int], event_id: str, limit: int) -> list[EventRow]:
-    """The newest events of that id in these channels."""
+def newest(channel_id: int) -> bytes | None:
+    """The body of the newest event of a channel, or None."""
+    rows, _ = page([channel_id], EVERYTHING, Place({}), 1)
+    return next(iter(bodies(rows).values()), None)
+
+
+def bodies(rows: Sequence[EventRow]) -> dict[EventRow, bytes]:
+    """What was sent, for each of these events that is still there. One query."""
+    if not rows:
+        return {}
+    marks = ", ".join(["(%s, %s, %s)"] * len(rows))
+    found = {
+        tuple(place): bytes(body)
+        for *place, body in sql.fetch(
+            'SELECT channel_id, "partition", "offset", body FROM workflows_event'
+            f' WHERE (channel_id, "partition", "offset") IN (VALUES {marks})',
+            [value for row in rows for value in row[:3]],
+        )
+    }
+    return {row: found[row[:3]] for row in rows if row[:3] in found}
+
+
+def _by_id(channel_ids: Sequence[int], wanted: Wanted, limit: int) -> list[EventRow]:
     if not channel_ids:
         return []
+    where, more = _filter(wanted)
     marks = ", ".join(["%s"] * len(channel_ids))
     return [
         EventRow(*row)
         for row in sql.fetch(
-            f"SELECT {_COLUMNS} FROM workflows_event WHERE event_id = %s"
-            f" AND channel_id IN ({marks}) ORDER BY accepted_at DESC LIMIT %s",
-            (event_id, *channel_ids, limit),
+            f"SELECT {_COLUMNS} FROM workflows_event WHERE channel_id IN ({marks}){where}"
+            " ORDER BY accepted_at DESC LIMIT %s",
+            (*channel_ids, *more, limit),
         )
     ]
+
+
+def _filter(wanted: Wanted) -> tuple[str, list[object]]:
+    where, params = sql.equal({"type": wanted.type, "key": wanted.key, "event_id": wanted.id})
+    if wanted.prefix:
+        where += " AND substr(type, 1, %s) = %s"
+        params += [len(wanted.prefix), wanted.prefix]
+    return where, params
 
 
 def _streams(channel_ids: Sequence[int], key: str) -> list[Stream]:
@@ -77,16 +117,13 @@ def _streams(channel_ids: Sequence[int], key: str) -> list[Stream]:
 
 
 def _entries(looked: Sequence[Span], wanted: Wanted, newer: bool, limit: int) -> list[Entry]:
-    where = 'channel_id = %s AND "partition" = %s AND "offset" >= %s AND "offset" < %s'
-    more: list[object] = []
-    for column, value in wanted._asdict().items():
-        if value:
-            where += f" AND {column} = %s"
-            more.append(value)
+    where, more = _filter(wanted)
     order = "ASC" if newer else "DESC"
     piece = (
         'SELECT * FROM (SELECT channel_id, "partition", "offset", accepted_at'
-        f' FROM workflows_event WHERE {where} ORDER BY "offset" {order} LIMIT %s) AS nearest'
+        ' FROM workflows_event WHERE channel_id = %s AND "partition" = %s'
+        f' AND "offset" >= %s AND "offset" < %s{where}'
+        f' ORDER BY "offset" {order} LIMIT %s) AS nearest'
     )
     params = [
         value
@@ -101,20 +138,21 @@ def _entries(looked: Sequence[Span], wanted: Wanted, newer: bool, limit: int) ->
     ]
 
 
-def _read(shown: Sequence[Entry]) -> dict[tuple[str, int], EventRow]:
-    """The rows of these entries, by stream and number. One query."""
+def _read(shown: Sequence[Entry]) -> list[EventRow]:
+    """The rows of these entries, in their order."""
     offsets: dict[str, list[int]] = {}
     for entry in shown:
         offsets.setdefault(entry.stream, []).append(entry.number)
     if not offsets:
-        return {}
+        return []
     pieces, params = [], []
     for stream, some in offsets.items():
         marks = ", ".join(["%s"] * len(some))
         pieces.append(f'(channel_id = %s AND "partition" = %s AND "offset" IN ({marks}))')
         params += [*_place(stream), *some]
     rows = sql.fetch(f"SELECT {_COLUMNS} FROM workflows_event WHERE {' OR '.join(pieces)}", params)
-    return {(f"{row[0]}.{row[1]}", row[2]): EventRow(*row) for row in rows}
+    found = {(f"{row[0]}.{row[1]}", row[2]): EventRow(*row) for row in rows}
+    return [found[one[:2]] for one in shown if one[:2] in found]
 
 
 def _place(stream: str) -> tuple[int, int]:

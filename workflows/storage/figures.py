@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from workflows.storage import sql
+from workflows.storage import cursors, sql
 
 
 class FlowFigures(NamedTuple):
@@ -14,7 +14,9 @@ class FlowFigures(NamedTuple):
 class Reader(NamedTuple):
     """A flow's producer that reads a channel."""
 
-    flow: str
+    flow: str  # slug
+    name: str  # of the flow
+    paused: bool
     node: str
     state: str
     lag: int
@@ -35,22 +37,15 @@ def of_flows(flow_ids: Sequence[int]) -> dict[int, FlowFigures]:
     if not flow_ids:
         return {}
     marks = ", ".join(["%s"] * len(flow_ids))
-    lags = sql.fetch(
-        "SELECT s.flow_id, SUM(h.head - c.position) FROM workflows_cursor c"
-        " JOIN workflows_subscription s ON s.id = c.subscription_id"
-        ' JOIN workflows_head h ON h.channel_id = s.channel_id AND h."partition" = c."partition"'
-        " WHERE s.state <> 'closed' AND h.head > c.position"
-        f" AND (c.stop IS NULL OR c.position < c.stop) AND s.flow_id IN ({marks})"
-        " GROUP BY s.flow_id",
-        flow_ids,
+    dead = dict(
+        sql.fetch(
+            "SELECT flow_id, COUNT(*) FROM workflows_deadletter"
+            f" WHERE state = 'open' AND flow_id IN ({marks}) GROUP BY flow_id",
+            flow_ids,
+        )
     )
-    dead = sql.fetch(
-        "SELECT flow_id, COUNT(*) FROM workflows_deadletter"
-        f" WHERE state = 'open' AND flow_id IN ({marks}) GROUP BY flow_id",
-        flow_ids,
-    )
-    lag_of, dead_of = dict(lags), dict(dead)
-    return {i: FlowFigures(int(lag_of.get(i, 0)), int(dead_of.get(i, 0))) for i in flow_ids}
+    lags = cursors.lags(flow_ids)
+    return {i: FlowFigures(lags.get(i, 0), int(dead.get(i, 0))) for i in flow_ids}
 
 
 def of_channels(channel_ids: Sequence[int]) -> dict[int, ChannelFigures]:
@@ -64,16 +59,19 @@ def of_channels(channel_ids: Sequence[int]) -> dict[int, ChannelFigures]:
         channel_ids,
     )
     readers: dict[int, list[Reader]] = {channel_id: [] for channel_id in channel_ids}
-    for channel_id, flow, node, state, lag in sql.fetch(
-        "SELECT s.channel_id, f.slug, s.node, s.state, SUM(h.head - c.position)"
-        " FROM workflows_subscription s JOIN workflows_flow f ON f.id = s.flow_id"
+    for channel_id, flow, name, paused, node, state, lag in sql.fetch(
+        "SELECT s.channel_id, f.slug, f.name, f.paused, s.node, s.state,"
+        f" SUM({cursors.UNREAD}) FROM workflows_subscription s"
+        " JOIN workflows_flow f ON f.id = s.flow_id"
         " LEFT JOIN workflows_cursor c ON c.subscription_id = s.id"
         ' LEFT JOIN workflows_head h ON h.channel_id = s.channel_id AND h."partition" ='
         ' c."partition" AND h.head > c.position AND (c.stop IS NULL OR c.position < c.stop)'
         f" WHERE s.state <> 'closed' AND s.channel_id IN ({marks})"
-        " GROUP BY s.channel_id, f.slug, s.node, s.state ORDER BY f.slug, s.node",
+        " GROUP BY s.id, s.channel_id, f.slug, f.name, f.paused, s.node, s.state"
+        " ORDER BY f.name, f.slug, s.node",
         channel_ids,
     ):
-        readers[channel_id].append(Reader(flow, node, state, int(lag or 0)))
+        reader = Reader(flow, name, bool(paused), node, state, int(lag or 0))
+        readers[channel_id].append(reader)
     counts = dict(events)
     return {i: ChannelFigures(int(counts.get(i) or 0), tuple(readers[i])) for i in channel_ids}

@@ -41,15 +41,17 @@ def flows(workspace_id: int) -> dict[str, FlowFigures]:
             ("workflows_deadletter", " AND t.state = 'open'"),
         )
     }
+    slugs = sql.fetch(
+        "SELECT id, slug FROM workflows_flow WHERE workspace_id = %s ORDER BY slug",
+        (workspace_id,),
+    )
+    lags = cursors.lags([flow_id for flow_id, _ in slugs])
     return {
         slug: FlowFigures(
-            cursors.lag_of_flow(flow_id),
+            lags.get(flow_id, 0),
             counts["workflows_effect"].get(flow_id, 0),
             counts["workflows_held"].get(flow_id, 0),
             counts["workflows_deadletter"].get(flow_id, 0),
         )
-        for flow_id, slug in sql.fetch(
-            "SELECT id, slug FROM workflows_flow WHERE workspace_id = %s ORDER BY slug",
-            (workspace_id,),
-        )
+        for flow_id, slug in slugs
     }

@@ -48,6 +48,9 @@ class Cut(NamedTuple):
     last: Bounds | None
 
 
+WHOLE = Cut([], None, None)  # around a list that is always one page
+
+
 def spans(streams: Iterable[Stream], place: Place, window: int | None) -> list[Span]:
     """What a page from `place` looks at; at most `window` numbers of each stream, if given."""
     out = []

@@ -3,7 +3,7 @@
 The few places where the two differ ask `is_postgres()`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import lru_cache
 from typing import Any
@@ -52,6 +52,12 @@ def execute(sql: str, params: Sequence[Any] = ()) -> int:
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
         return int(cursor.rowcount)
+
+
+def equal(values: Mapping[str, str]) -> tuple[str, list[object]]:
+    """` AND column = %s` for each column with a value that isn't "", and the values."""
+    given = {column: value for column, value in values.items() if value}
+    return "".join(f" AND {column} = %s" for column in given), list(given.values())
 
 
 def insert_many(

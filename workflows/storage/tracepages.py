@@ -1,70 +1,169 @@
-"""Which traces does a program's list show? The newest of some flows, filtered, page by page."""
+"""Which traces does a list show? Those of some flows, filtered, newest first, page by page."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from workflows.storage import cursors, sql, traces
-from workflows.storage.pages import Cut, Entry, Place, Span, Stream, cut, spans
-from workflows.storage.traces import TraceRow
+from workflows.storage import cursors, sql
+from workflows.storage.pages import WHOLE, Cut, Entry, Place, Span, Stream, cut, spans
+from workflows.storage.parts import TraceRef
+from workflows.storage.traces import COLUMNS, WAITS, TraceRow, queued_row, row_of, with_paths
 
 STATES = ("running", "ok", "filtered", "failed")
+SEARCHED = 50_000  # numbers of a flow that one page of a filtered list looks through
 _INDEXED = ("running", "failed")
-_SEARCHED = 50_000  # numbers of a flow that one page of a filtered list looks through
-_AT_ONCE = 100  # flows in one statement
+_RUNS = 500  # of one event, at the most
+_AT_ONCE = 100  # streams in one statement
+_EVENT = "e.event_id, e.type, e.key, e.accepted_at"
 
 
 class Wanted(NamedTuple):
-    """A list's filters; "" leaves a field open."""
+    """A list's filters; "" leaves a field open. `state` may be "queued" too."""
 
     state: str = ""
     type: str = ""
     key: str = ""
+    event: str = ""  # an event's id
+    text: str = ""  # the beginning of a type, or a whole key or event id
+
+
+EVERYTHING = Wanted()
+
+
+class _Unread(NamedTuple):
+    """What a subscription has still to read of a partition: low ≤ offset < high."""
+
+    flow_id: int
+    subscription_id: int
+    channel_id: int
+    partition: int
+    low: int
+    high: int
 
 
 def page(
     flow_ids: Sequence[int], wanted: Wanted, place: Place, limit: int
 ) -> tuple[list[TraceRow], Cut]:
-    """The traces of one page, newest first, and what lies around it."""
-    scans = bool(wanted.type or wanted.key) or wanted.state not in ("", *_INDEXED)
-    looked = spans(_streams(flow_ids), place, _SEARCHED if scans else None)
+    """The traces of one page, newest first, and what lies around it.
+
+    Those of one event, and queued ones, are one page. A page may be short although there is more:
+    a filter that no index serves looks through `SEARCHED` numbers of each flow at a time.
+    """
+    if wanted.event:
+        return of_event(flow_ids, wanted, limit), WHOLE
+    if wanted.state == "queued":
+        return queued(flow_ids, limit, wanted), WHOLE
+    scans = any((wanted.type, wanted.key, wanted.text)) or wanted.state not in ("", *_INDEXED)
+    looked = spans(_streams(flow_ids), place, SEARCHED if scans else None)
     entries: list[Entry] = []
     for start in range(0, len(looked), _AT_ONCE):
         entries += _entries(looked[start : start + _AT_ONCE], wanted, place.newer, limit + 1)
     found = cut(entries, looked, place, limit)
-    numbers: dict[int, list[int]] = {}
-    for entry in found.shown:
-        numbers.setdefault(int(entry.stream), []).append(entry.number)
-    rows = traces.numbered(numbers)
-    at = [(int(entry.stream), entry.number) for entry in found.shown]
-    return [rows[where] for where in at if where in rows], found
+    return _read(found.shown), found
 
 
-def of_event(flow_ids: Sequence[int], event_id: str, limit: int) -> list[TraceRow]:
-    """The traces of the events with that id, queued ones included, newest first."""
+def queued(flow_ids: Sequence[int], limit: int, wanted: Wanted = EVERYTHING) -> list[TraceRow]:
+    """The newest events that these flows have still to take, as the traces that they will be.
+
+    With filters, those among the newest `SEARCHED` unread ones of each partition.
+    """
+    where, more = _filter("e", wanted)
+    piece = (
+        f'SELECT * FROM (SELECT %s, %s, "partition", "offset", {_EVENT} FROM workflows_event e'
+        f' WHERE channel_id = %s AND "partition" = %s AND "offset" >= %s AND "offset" < %s{where}'
+        ' ORDER BY "offset" DESC LIMIT %s) AS newest'
+    )
+    unread, rows = _unread(flow_ids), []
+    for start in range(0, len(unread), _AT_ONCE):
+        some = unread[start : start + _AT_ONCE]
+        params = [value for one in some for value in (*_bounded(one, bool(where)), *more, limit)]
+        rows += sql.fetch(" UNION ALL ".join([piece] * len(some)), params)
+    found = [queued_row(TraceRef(*row[1:4]), (row[0], *row[4:])) for row in rows]
+    return sorted(found, key=lambda row: row.accepted_at, reverse=True)[:limit]
+
+
+def of_event(flow_ids: Sequence[int], wanted: Wanted, limit: int) -> list[TraceRow]:
+    """The traces of events by their id, queued ones included, newest first."""
+    if not flow_ids:
+        return []
+    among = f"s.flow_id IN ({', '.join(['%s'] * len(flow_ids))})"
+    rows: list[TraceRow] = []
+    if wanted.state != "queued":
+        where, more = _filter("t", wanted)
+        rows += _taken(f"{among}{where}", (*flow_ids, *more), limit)
+    if wanted.state in ("", "queued"):
+        where, more = _filter("e", wanted)
+        rows += _waiting(f"{among}{where}", (*flow_ids, *more), limit)
+    rows.sort(key=lambda row: (-row.accepted_at, row.ref))
+    return with_paths(rows[:limit])
+
+
+def of_place(channel_id: int, partition: int, offset: int) -> list[TraceRow]:
+    """The traces that one event has or will have, each subscription's from the live one on."""
+    where = 'e.channel_id = %s AND e."partition" = %s AND e."offset" = %s'
+    place = (channel_id, partition, offset)
+    rows = _taken(where, place, _RUNS) + _waiting(where, place, _RUNS)
+    return with_paths(sorted(rows, key=lambda row: row.ref))
+
+
+def _taken(where: str, params: Sequence[object], limit: int) -> list[TraceRow]:
+    rows = sql.fetch(
+        f"SELECT {COLUMNS} FROM workflows_event e"
+        " JOIN workflows_subscription s ON s.channel_id = e.channel_id"
+        " JOIN workflows_trace t ON t.subscription_id = s.id"
+        ' AND t."partition" = e."partition" AND t."offset" = e."offset"'
+        f" WHERE {where} ORDER BY e.accepted_at DESC LIMIT %s",
+        (*params, limit),
+    )
+    return [row_of(raw) for raw in rows]
+
+
+def _waiting(where: str, params: Sequence[object], limit: int) -> list[TraceRow]:
+    rows = sql.fetch(
+        f'SELECT s.id, e."partition", e."offset", s.flow_id, {_EVENT} FROM workflows_event e'
+        " JOIN workflows_subscription s ON s.channel_id = e.channel_id"
+        ' JOIN workflows_cursor c ON c.subscription_id = s.id AND c."partition" = e."partition"'
+        f" AND {WAITS} WHERE {where} ORDER BY e.accepted_at DESC LIMIT %s",
+        (*params, limit),
+    )
+    return [queued_row(TraceRef(*row[:3]), row[3:]) for row in rows]
+
+
+def _unread(flow_ids: Sequence[int]) -> list[_Unread]:
     if not flow_ids:
         return []
     marks = ", ".join(["%s"] * len(flow_ids))
-    places = sql.fetch(
-        'SELECT e.channel_id, e."partition", e."offset" FROM workflows_event e'
-        " WHERE e.event_id = %s AND e.channel_id IN (SELECT channel_id FROM workflows_subscription"
-        f" WHERE flow_id IN ({marks})) ORDER BY e.accepted_at DESC LIMIT %s",
-        (event_id, *flow_ids, limit),
-    )
-    refs = [ref for place in places for ref in traces.of_event(*place)]
-    rows = [row for ref in refs if (row := traces.find(ref)) is not None]
-    return [row for row in rows if row.flow_id in set(flow_ids)][:limit]
-
-
-def waiting(flow_ids: Sequence[int], limit: int) -> list[TraceRow]:
-    """The newest events that these flows have still to take, newest first."""
-    rows = [
-        row
-        for flow_id in flow_ids
-        if cursors.lag_of_flow(flow_id)
-        for row in traces.queued(flow_id, limit)
+    return [
+        _Unread(*row)
+        for row in sql.fetch(
+            'SELECT s.flow_id, s.id, s.channel_id, c."partition", c.position,'
+            f" c.position + {cursors.UNREAD}{cursors.LAGGING} AND s.flow_id IN ({marks})",
+            flow_ids,
+        )
     ]
-    rows.sort(key=lambda row: row.accepted_at, reverse=True)
-    return rows[:limit]
+
+
+def _bounded(unread: _Unread, is_filtered: bool) -> _Unread:
+    if not is_filtered:
+        return unread
+    return unread._replace(low=max(unread.low, unread.high - SEARCHED))
+
+
+def _filter(alias: str, wanted: Wanted) -> tuple[str, list[object]]:
+    """The conditions that both an event and its trace can be held to, and the trace's state."""
+    where, params = sql.equal(
+        {
+            f"{alias}.type": wanted.type,
+            f"{alias}.key": wanted.key,
+            f"{alias}.event_id": wanted.event,
+            f"{alias}.state": wanted.state if alias == "t" else "",
+        }
+    )
+    if wanted.text:
+        where += (
+            f" AND (substr({alias}.type, 1, %s) = %s OR {alias}.key = %s OR {alias}.event_id = %s)"
+        )
+        params += [len(wanted.text), *[wanted.text] * 3]
+    return where, params
 
 
 def _streams(flow_ids: Sequence[int]) -> list[Stream]:
@@ -84,18 +183,13 @@ def _streams(flow_ids: Sequence[int]) -> list[Stream]:
 
 
 def _entries(looked: Sequence[Span], wanted: Wanted, newer: bool, limit: int) -> list[Entry]:
-    where = "flow_id = %s AND number >= %s AND number < %s"
-    more: list[object] = []
-    for column, value in wanted._asdict().items():
-        if value:
-            where += f" AND {column} = %s"
-            more.append(value)
+    where, more = _filter("t", wanted)
     if wanted.state in _INDEXED:
-        where += " AND state IN ('running', 'failed')"  # so that SQLite sees that its index fits
-    order = "ASC" if newer else "DESC"
+        where += " AND t.state IN ('running', 'failed')"  # so that SQLite sees that its index fits
     piece = (
-        f"SELECT * FROM (SELECT flow_id, number, taken_at FROM workflows_trace WHERE {where}"
-        f" ORDER BY number {order} LIMIT %s) AS nearest"
+        "SELECT * FROM (SELECT flow_id, number, taken_at FROM workflows_trace t"
+        f" WHERE flow_id = %s AND number >= %s AND number < %s{where}"
+        f" ORDER BY number {'ASC' if newer else 'DESC'} LIMIT %s) AS nearest"
     )
     params = [
         value
@@ -104,3 +198,21 @@ def _entries(looked: Sequence[Span], wanted: Wanted, newer: bool, limit: int) ->
     ]
     rows = sql.fetch(" UNION ALL ".join([piece] * len(looked)), params)
     return [Entry(str(flow_id), number, taken_at) for flow_id, number, taken_at in rows]
+
+
+def _read(shown: Sequence[Entry]) -> list[TraceRow]:
+    """The traces of these entries, in their order."""
+    numbers: dict[int, list[int]] = {}
+    for entry in shown:
+        numbers.setdefault(int(entry.stream), []).append(entry.number)
+    if not numbers:
+        return []
+    pieces: list[str] = []
+    params: list[int] = []
+    for flow_id, some in numbers.items():
+        pieces.append(f"(t.flow_id = %s AND t.number IN ({', '.join(['%s'] * len(some))}))")
+        params += [flow_id, *some]
+    rows = sql.fetch(f"SELECT {COLUMNS} FROM workflows_trace t WHERE {' OR '.join(pieces)}", params)
+    found = {(row.flow_id, row.number): row for row in map(row_of, rows)}
+    at = [(int(entry.stream), entry.number) for entry in shown]
+    return with_paths([found[where] for where in at if where in found])

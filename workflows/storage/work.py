@@ -28,6 +28,13 @@ class TakenEffect(NamedTuple):
     attempt: int  # this call's, 1 for the first
 
 
+class Wait(NamedTuple):
+    """That a node holds an arrival, and why."""
+
+    node: str
+    reason: str
+
+
 class TakenHeld(NamedTuple):
     flow_id: int
     number: int
@@ -159,3 +166,13 @@ def advance_timer(timer: DueTimer, next_due: float, error: str = "") -> bool:
             (next_due, error, timer.subscription_id, timer.due_at),
         )
     )
+
+
+def held_of(flow_id: int, ref: TraceRef, limit: int) -> list[Wait]:
+    """Where a trace is held, the first to go on first."""
+    rows = sql.fetch(
+        "SELECT node, reason FROM workflows_held WHERE flow_id = %s AND subscription_id = %s"
+        ' AND "partition" = %s AND "offset" = %s AND run = %s ORDER BY due_at LIMIT %s',
+        (flow_id, *ref, limit),
+    )
+    return [Wait(*row) for row in rows]

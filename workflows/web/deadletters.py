@@ -10,10 +10,10 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from workflows.models import DeadLetter, Flow
-from workflows.storage import deadletters
+from workflows.storage import deadletters, flowrows
 from workflows.storage.parts import TraceRef
 from workflows.tasks.jobs import redrive as redrive_task
-from workflows.web import deadrows, tracerows
+from workflows.web import deadrows
 from workflows.web.access import NOT_HERE, Here, member
 from workflows.web.context import Crumb, asked, page
 from workflows.web.jsonview import coloured
@@ -31,10 +31,12 @@ _AWAY = "Redis doesn't answer, so no worker could be asked. Nothing is lost: try
 def letter_list(request: HttpRequest, here: Here) -> HttpResponse:
     """Groups of the same failure; with a fingerprint, the letters of one group."""
     state = asked(request, "state") or DeadLetter.State.OPEN
-    wanted = deadrows.Wanted(asked(request, "flow"), state, asked(request, "fingerprint"))
+    if state not in DeadLetter.State.values:
+        state = ""
+    wanted = deadletters.Wanted(asked(request, "flow"), state, asked(request, "fingerprint"))
     context = {
         "wanted": wanted,
-        "flows": tracerows.flows_of(here.workspace_id),
+        "flows": list(flowrows.of_workspace(here.workspace_id)),
         "states": DeadLetter.State.choices,
         "at_once": _AT_ONCE,
     }
@@ -104,8 +106,7 @@ def redrive_group(request: HttpRequest, here: Here, slug: str, fingerprint: str)
     """Ask for a redrive of a group's open letters, the oldest first."""
     if not Flow.objects.filter(workspace_id=here.workspace_id, slug=slug).exists():
         raise Http404(NOT_HERE)
-    wanted = deadrows.Wanted(flow=slug, fingerprint=fingerprint)
-    ids = deadrows.open_ids(here.workspace_id, wanted, _AT_ONCE)
+    ids = deadletters.open_ids(here.workspace_id, slug, fingerprint, _AT_ONCE)
     asked_for = 0
     for letter_id in ids:
         if not _ask(letter_id):
@@ -128,11 +129,7 @@ def _ask(letter_id: int) -> bool:
 
 
 def _find(here: Here, number: int) -> DeadLetter:
-    found = (
-        DeadLetter.objects.select_related("flow", "version")
-        .filter(pk=number, flow__workspace_id=here.workspace_id)
-        .first()
-    )
+    found = deadletters.find(here.workspace_id, number)
     if found is None:
         raise Http404(NOT_HERE)
     return found

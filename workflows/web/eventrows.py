@@ -1,25 +1,18 @@
-"""Which events does a list show? The newest of one channel, filtered, in pages that miss none."""
+"""How does a list show events? One line each, with a glance at the data."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import orjson
-from django.db.models import Q
 
-from workflows.models import Channel, Event, Head
-from workflows.storage import log, sql
-from workflows.web.paging import Bounds, Entry, go_on, weave
+from workflows.models import Channel
+from workflows.storage import eventpages
+from workflows.storage.eventpages import EventRow, Wanted
+from workflows.storage.pages import Bounds, Place
+from workflows.web.paging import write_bounds
 
-SEARCHED = 20_000  # a partition's newest events that a filter by type looks through
-
-
-class Wanted(NamedTuple):
-    """A list's filters: the beginning of a type, a whole key, a whole id."""
-
-    type: str = ""
-    key: str = ""
-    id: str = ""
+_GLANCE = 160
 
 
 class Line(NamedTuple):
@@ -35,91 +28,31 @@ class Line(NamedTuple):
 
 class Lines(NamedTuple):
     lines: list[Line]
-    older: str
+    older: str  # the cursor of the page after this one; "" when this is the last
 
 
-_GLANCE = 160
-_COLUMNS = ("channel_id", "partition", "offset", "event_id", "type", "key", "accepted_at", "body")
-
-
-def lines(channel: Channel, wanted: Wanted, bounds: Bounds, limit: int) -> Lines:
-    """The newest events of a channel, newest first."""
-    if wanted.id:
-        return Lines(by_id([channel.pk], wanted.id, limit), "")
-    heads = Head.objects.filter(channel=channel)
-    if wanted.key:
-        heads = heads.filter(partition=log.partition_of(wanted.key, channel.partitions))
-    entries = _entries(channel.pk, list(heads), wanted, bounds, limit + 1)
-    shown, more = weave(entries, limit)
-    return Lines(_read(channel.pk, shown), go_on(bounds, shown) if more else "")
-
-
-def by_id(channel_ids: Sequence[int], event_id: str, limit: int) -> list[Line]:
-    """The events of that id in these channels, newest first."""
-    found = Event.objects.filter(event_id=event_id, channel_id__in=channel_ids)
-    return [_line(row) for row in found.order_by("-accepted_at").values_list(*_COLUMNS)[:limit]]
+def lines(channel_ids: Sequence[int], wanted: Wanted, bounds: Bounds, limit: int) -> Lines:
+    """The newest events of these channels below the bounds, newest first."""
+    rows, around = eventpages.page(channel_ids, wanted, Place(bounds), limit)
+    bodies = eventpages.bodies(rows)
+    found = [_line(row, bodies[row]) for row in rows if row in bodies]
+    return Lines(found, write_bounds(around.last or {}))
 
 
 def newest(channel: Channel) -> dict[str, Any] | None:
     """The newest event of a channel, or None."""
-    entries = _entries(channel.pk, list(Head.objects.filter(channel=channel)), Wanted(), {}, 1)
-    if not entries:
-        return None
-    last = max(entries, key=lambda entry: entry.at)
-    stored = log.read_one(channel.pk, last.stream, last.number)
-    return None if stored is None else dict(orjson.loads(stored.body))
+    body = eventpages.newest(channel.pk)
+    return None if body is None else dict(orjson.loads(body))
 
 
-def _entries(
-    channel_id: int, heads: Sequence[Head], wanted: Wanted, bounds: Bounds, limit: int
-) -> list[Entry]:
-    pieces: list[str] = []
-    params: list[object] = []
-    for head in heads:
-        where = 'channel_id = %s AND "partition" = %s AND "offset" < %s'
-        params += [channel_id, head.partition, bounds.get(head.partition, head.head)]
-        if wanted.type or wanted.key:
-            where += ' AND "offset" >= %s'
-            params.append(head.head - SEARCHED)
-        if wanted.type:
-            where += " AND substr(type, 1, %s) = %s"
-            params += [len(wanted.type), wanted.type]
-        if wanted.key:
-            where += " AND key = %s"
-            params.append(wanted.key)
-        pieces.append(
-            'SELECT * FROM (SELECT "partition", "offset", accepted_at FROM workflows_event'
-            f' WHERE {where} ORDER BY "offset" DESC LIMIT %s) AS newest'
-        )
-        params.append(limit)
-    if not pieces:
-        return []
-    return [Entry(*row) for row in sql.fetch(" UNION ALL ".join(pieces), params)]
-
-
-def _read(channel_id: int, shown: Sequence[Entry]) -> list[Line]:
-    if not shown:
-        return []
-    offsets: dict[int, list[int]] = {}
-    for entry in shown:
-        offsets.setdefault(entry.stream, []).append(entry.number)
-    wanted = Q()
-    for partition, some in offsets.items():
-        wanted |= Q(partition=partition, offset__in=some)
-    rows = Event.objects.filter(wanted, channel_id=channel_id).values_list(*_COLUMNS)
-    found = {(row[1], row[2]): row for row in rows}
-    return [_line(found[entry[:2]]) for entry in shown if entry[:2] in found]
-
-
-def _line(row: tuple[Any, ...]) -> Line:
-    channel_id, partition, offset, event_id, kind, key, accepted_at, body = row
+def _line(row: EventRow, body: bytes) -> Line:
     return Line(
-        f"{channel_id}-{partition}-{offset}",
-        event_id,
-        kind,
-        key,
-        datetime.fromtimestamp(accepted_at, UTC),
-        glance(orjson.loads(bytes(body))),
+        f"{row.channel_id}-{row.partition}-{row.offset}",
+        row.event_id,
+        row.type,
+        row.key,
+        datetime.fromtimestamp(row.accepted_at, UTC),
+        glance(orjson.loads(body)),
     )
 
 

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from workflows.models import Channel, Flow
-from workflows.storage import log, traces
+from workflows.storage import channels, eventpages, log, tracepages, traces
 from workflows.storage.traces import TraceRow
 from workflows.web import eventrows
 from workflows.web.access import NOT_HERE, Here, member
@@ -23,31 +23,27 @@ _ON_A_PAGE = 40
 @member("viewer")
 def event_list(request: HttpRequest, here: Here) -> HttpResponse:
     """The newest events of one channel."""
-    channels = list(
-        Channel.objects.filter(workspace_id=here.workspace_id)
-        .select_related("flow")
-        .order_by("flow_id", "slug")
-    )
+    found = channels.of_workspace(here.workspace_id)
+    choices = sorted(found, key=lambda one: (one.flow_id or 0, one.slug))  # shared ones first
     slug = asked(request, "channel")
-    channel = next((one for one in channels if one.slug == slug), None)
+    channel = next((one for one in choices if one.slug == slug), None)
     if slug and channel is None:
         raise Http404(NOT_HERE)
-    channel = channel or _first(channels)
-    wanted = eventrows.Wanted(asked(request, "type"), asked(request, "key"), asked(request, "id"))
-    bounds = read_bounds(request.GET.get("before", ""))
-    found = (
-        eventrows.Lines([], "")
-        if channel is None
-        else eventrows.lines(channel, wanted, bounds, _ON_A_PAGE)
+    channel = channel or _first(choices)
+    wanted = eventpages.Wanted(
+        prefix=asked(request, "type"), key=asked(request, "key"), id=asked(request, "id")
     )
+    bounds = read_bounds(request.GET.get("before", ""))
+    chosen = [channel.pk] if channel else []
+    lines, older = eventrows.lines(chosen, wanted, bounds, _ON_A_PAGE)
     context = {
-        "channels": channels,
+        "channels": choices,
         "channel": channel,
         "wanted": wanted,
-        "lines": found.lines,
-        "older": found.older,
+        "lines": lines,
+        "older": older,
         "is_first": not bounds,
-        "searched": eventrows.SEARCHED,
+        "searched": eventpages.SEARCHED,
     }
     template = "workflows/events/list.html"
     if wants(request, "rows"):
@@ -69,7 +65,6 @@ def event(request: HttpRequest, here: Here, position: str) -> HttpResponse:
         raise Http404(
             "There is no event at this place (any more): the channel's retention may have taken it."
         )
-    rows = [traces.find(ref) for ref in traces.of_event(channel_id, partition, offset)]
     body = orjson.loads(stored.body)
     context = {
         "channel": channel,
@@ -78,7 +73,7 @@ def event(request: HttpRequest, here: Here, position: str) -> HttpResponse:
         "json": coloured(body),
         "at": datetime.fromtimestamp(stored.accepted_at, UTC),
         "position": position,
-        "traces": _with_flows([row for row in rows if row is not None]),
+        "traces": _with_flows(tracepages.of_place(channel_id, partition, offset)),
     }
     crumbs = [Crumb("Events", reverse("events", args=[here.workspace])), Crumb(position)]
     return page(

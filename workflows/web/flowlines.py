@@ -5,11 +5,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from django.db.models import Count
-
-from workflows.models import DeadLetter, Flow
-from workflows.storage import traces
-from workflows.web import tracerows
+from workflows.models import Flow
+from workflows.storage import figures, flowrows, traces
+from workflows.storage.figures import FlowFigures
 
 MINUTES = 30
 
@@ -42,18 +40,13 @@ WIDTH, HEIGHT = 120, 24
 def lines(workspace_id: int, now: float | None = None) -> list[Line]:
     """All flows of a workspace, by name."""
     moment = time.time() if now is None else now
-    flows = list(
-        Flow.objects.filter(workspace_id=workspace_id)
-        .select_related("published")
-        .defer("published__document", "description")
-        .order_by("name", "id")
-    )
+    flows = list(flowrows.of_workspace(workspace_id))
+    flow_ids = [flow.pk for flow in flows]
     minute = int(moment // 60)
-    counts = traces.per_minute([flow.pk for flow in flows], minute - MINUTES + 1)
-    lags = tracerows.lags(workspace_id)
-    dead = _open_dead_letters(workspace_id)
+    counts = traces.per_minute(flow_ids, minute - MINUTES + 1)
+    how = figures.of_flows(flow_ids)
     return [
-        _line(flow, _by_minute(counts.get(flow.pk, {}), minute), moment, lags, dead)
+        _line(flow, how[flow.pk], _by_minute(counts.get(flow.pk, {}), minute), moment)
         for flow in flows
     ]
 
@@ -81,9 +74,7 @@ def _by_minute(counts: dict[int, tuple[int, int]], minute: int) -> list[int]:
     return [counts.get(at, (0, 0))[0] for at in range(minute - MINUTES + 1, minute + 1)]
 
 
-def _line(
-    flow: Flow, minutes: list[int], moment: float, lags: dict[int, int], dead: dict[int, int]
-) -> Line:
+def _line(flow: Flow, how: FlowFigures, minutes: list[int], moment: float) -> Line:
     published = flow.published
     state = "draft" if published is None else "paused" if flow.paused else "ok"
     return Line(
@@ -93,13 +84,6 @@ def _line(
         published.created_at if published else None,
         rate(minutes, moment % 60),
         sparkline(minutes),
-        lags.get(flow.pk, 0),
-        dead.get(flow.pk, 0),
+        how.lag,
+        how.dead,
     )
-
-
-def _open_dead_letters(workspace_id: int) -> dict[int, int]:
-    found = DeadLetter.objects.filter(
-        flow__workspace_id=workspace_id, state=DeadLetter.State.OPEN
-    ).values_list("flow_id")
-    return dict(found.annotate(count=Count("id")))

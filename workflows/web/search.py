@@ -1,12 +1,13 @@
 """What does the search box find? Flows by name, events by id, traces by type, key or id."""
 
-from django.db.models import Q
+from typing import Any
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_GET
 
-from workflows.models import Channel, Flow
-from workflows.storage import traces
+from workflows.models import Flow
+from workflows.storage import channels, eventpages, flowrows, tracepages, traces
 from workflows.web import eventrows, tracerows
 from workflows.web.access import Here, member
 from workflows.web.context import Crumb, asked, page
@@ -21,24 +22,24 @@ def search(request: HttpRequest, here: Here) -> HttpResponse:
     text = asked(request, "q")
     if _is_trace(here, text):
         return redirect("trace", here.workspace, text)
-    flows = tracerows.flows_of(here.workspace_id)
-    found = tracerows.lines(flows, tracerows.Wanted(text=text), {}, _OF_A_KIND) if text else None
-    ids = Channel.objects.filter(workspace_id=here.workspace_id).values_list("pk", flat=True)
     context = {
         "text": text,
-        "flows": _flows(here, text) if text else [],
-        "traces": found.lines if found else [],
-        "events": eventrows.by_id(list(ids), text, _OF_A_KIND) if text else [],
-        "searched": tracerows.SEARCHED,
+        "searched": tracepages.SEARCHED,
+        **(_found(here.workspace_id, text) if text else {}),
     }
     crumbs = [Crumb("Search")]
     return page(request, here, "workflows/search.html", context, section="", crumbs=crumbs)
 
 
-def _flows(here: Here, text: str) -> list[Flow]:
-    named = Q(name__icontains=text) | Q(slug__icontains=text)
-    found = Flow.objects.filter(named, workspace_id=here.workspace_id)
-    return list(found.order_by("name", "id")[:_OF_A_KIND])
+def _found(workspace_id: int, text: str) -> dict[str, Any]:
+    flows = list(flowrows.of_workspace(workspace_id))
+    channel_ids = list(channels.slugs(workspace_id))
+    wanted = eventpages.Wanted(id=text)
+    return {
+        "flows": flowrows.named(workspace_id, text, _OF_A_KIND),
+        "traces": tracerows.lines(flows, tracepages.Wanted(text=text), {}, _OF_A_KIND).lines,
+        "events": eventrows.lines(channel_ids, wanted, {}, _OF_A_KIND).lines,
+    }
 
 
 def _is_trace(here: Here, text: str) -> bool:

@@ -10,9 +10,18 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from workflows.engine.describe import describe
-from workflows.models import DeadLetter, Flow, FlowVersion, Held, Subscription
+from workflows.models import Flow
 from workflows.nodes.registry import node_types
-from workflows.storage import log, traces
+from workflows.storage import (
+    cursors,
+    deadletters,
+    flowrows,
+    log,
+    tracepages,
+    traces,
+    versions,
+    work,
+)
 from workflows.storage.parts import TraceRef
 from workflows.storage.traces import TraceRow
 from workflows.web import tracerows
@@ -23,7 +32,8 @@ from workflows.web.paging import read_bounds
 from workflows.web.steps import Look, Step, show
 
 _ON_A_PAGE = 40
-_STATES = ("queued", *tracerows.STATES)
+_HELD = 20  # waits of one trace that are shown
+_STATES = ("queued", *tracepages.STATES)
 
 
 class Share(NamedTuple):
@@ -41,20 +51,19 @@ class Share(NamedTuple):
 def trace_list(request: HttpRequest, here: Here) -> HttpResponse:
     """The newest traces of all flows, or of those that the filters leave."""
     slug, state = asked(request, "flow"), asked(request, "state")
-    wanted = tracerows.Wanted(state if state in _STATES else "", asked(request, "q"))
-    flows = tracerows.flows_of(here.workspace_id)
+    wanted = tracepages.Wanted(state=state if state in _STATES else "", text=asked(request, "q"))
+    flows = list(flowrows.of_workspace(here.workspace_id))
     chosen = [flow for flow in flows if flow.slug == slug] if slug else flows
     bounds = read_bounds(request.GET.get("before", ""))
     found = tracerows.lines(chosen, wanted, bounds, _ON_A_PAGE)
-    behind = tracerows.lags(here.workspace_id)
     context = {
         "lines": found.lines,
         "older": found.older,
         "is_first": not bounds,
-        "waiting": sum(behind.get(flow.pk, 0) for flow in chosen),
+        "waiting": sum(cursors.lags([flow.pk for flow in chosen]).values()),
         "wanted": wanted,
         "slug": slug,
-        "searched": tracerows.SEARCHED,
+        "searched": tracepages.SEARCHED,
     }
     if wants(request, "rows"):
         return part(request, here, "workflows/traces/list.html", "rows", context)
@@ -84,10 +93,10 @@ def trace(request: HttpRequest, here: Here, ref: str) -> HttpResponse:
 
 
 def _context(flow: Flow, ref: TraceRef, row: TraceRow) -> dict[str, Any]:
-    subscription = Subscription.objects.get(pk=ref.subscription_id)
-    stored = log.read_one(subscription.channel_id, ref.partition, ref.offset)
+    channel_id = cursors.channel_of(ref.subscription_id)
+    stored = log.read_one(channel_id, ref.partition, ref.offset)
     body = None if stored is None else orjson.loads(stored.body)
-    document = _document(flow, row.version)
+    document = versions.document(flow.pk, row.version)
     end = row.ended_at if row.ended_at is not None else time.time()
     steps = show(
         traces.segments(ref),
@@ -95,16 +104,6 @@ def _context(flow: Flow, ref: TraceRef, row: TraceRow) -> dict[str, Any]:
         _looks(document),
         _origin(ref, body),
         (row.accepted_at, end),
-    )
-    letters = DeadLetter.objects.filter(
-        flow=flow, subscription_id=ref.subscription_id, partition=ref.partition, offset=ref.offset
-    )
-    held = Held.objects.filter(
-        flow=flow,
-        subscription_id=ref.subscription_id,
-        partition=ref.partition,
-        offset=ref.offset,
-        run=ref.run,
     )
     return {
         "flow": flow,
@@ -114,11 +113,11 @@ def _context(flow: Flow, ref: TraceRef, row: TraceRow) -> dict[str, Any]:
         "steps": steps,
         "shares": shares(row, steps, end),
         "total_ms": (end - row.accepted_at) * 1000,
-        "position": f"{subscription.channel_id}-{ref.partition}-{ref.offset}",
+        "position": f"{channel_id}-{ref.partition}-{ref.offset}",
         "event": None if body is None else coloured(body),
-        "runs": _runs(subscription, ref),
-        "letters": [one for one in letters.order_by("id") if one.run == ref.run],
-        "held": list(held.order_by("due_at")[:20]),
+        "runs": _runs(channel_id, ref),
+        "letters": deadletters.of_trace(flow.pk, ref),
+        "held": [] if row.ended_at else work.held_of(flow.pk, ref, _HELD),
     }
 
 
@@ -148,11 +147,6 @@ def _origin(ref: TraceRef, body: dict[str, Any] | None) -> dict[str, Any] | None
     return body if ref.run == 0 else None
 
 
-def _document(flow: Flow, version: int) -> dict[str, Any]:
-    found = FlowVersion.objects.filter(flow=flow, number=version).first()
-    return {} if found is None else dict(found.document)
-
-
 def _looks(document: dict[str, Any]) -> dict[str, Look]:
     views = describe(document, node_types())
     names = {str(node.get("id")): str(node.get("name") or "") for node in document.get("nodes", [])}
@@ -164,7 +158,7 @@ def _looks(document: dict[str, Any]) -> dict[str, Look]:
     }
 
 
-def _runs(subscription: Subscription, ref: TraceRef) -> list[TraceRef]:
+def _runs(channel_id: int, ref: TraceRef) -> list[TraceRef]:
     """All runs of this event through this producer, the live one first."""
-    found = traces.of_event(subscription.channel_id, ref.partition, ref.offset)
-    return [one for one in found if one.subscription_id == subscription.pk]
+    found = tracepages.of_place(channel_id, ref.partition, ref.offset)
+    return [row.ref for row in found if row.ref.subscription_id == ref.subscription_id]
