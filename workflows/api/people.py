@@ -30,7 +30,7 @@ from workflows.storage.seal import seal
 class TokenList(ApiView):
     @operation("list_tokens", "List valid tokens, newest first", OWN, TokenShape, page=True)
     def get(self, request: Request) -> Response:
-        found = ApiToken.objects.filter(workspace_id=self.caller.workspace_id, revoked_at=None)
+        found = people.tokens_of(self.caller.workspace_id)
         return listed(request, found, "id", lambda rows: shown(TokenShape, rows), newest_first=True)
 
     @operation(
@@ -68,7 +68,7 @@ class OneToken(ApiView):
 class ConnectionList(ApiView):
     @operation("list_connections", "List connections", READ_FLOWS, ConnectionShape, page=True)
     def get(self, request: Request) -> Response:
-        found = Connection.objects.filter(workspace_id=self.caller.workspace_id).defer("sealed")
+        found = people.connections_of(self.caller.workspace_id)
         return listed(request, found, "name", lambda rows: shown(ConnectionShape, rows))
 
     @operation(

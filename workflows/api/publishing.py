@@ -14,7 +14,7 @@ from workflows.api.reading import read_body
 from workflows.api.schema import operation
 from workflows.api.shapes import PublishBody, PublishedShape, VersionShape, WholeVersionShape
 from workflows.models import Draft, Flow, FlowVersion
-from workflows.storage import flows
+from workflows.storage import flows, versions
 
 _CHOICES = [
     {"value": "finish", "label": "Finish them on the version that runs now"},
@@ -87,12 +87,12 @@ class VersionList(ApiView):
     )
     def get(self, request: Request, slug: str) -> Response:
         flow = self.flow(slug)
-        found = FlowVersion.objects.filter(flow=flow).select_related("created_by")
+        found = versions.of_flow(flow.pk).defer("document")
 
-        def rows(versions: list[FlowVersion]) -> Any:
-            return shown(VersionShape, [_row(version, flow) for version in versions])
+        def rows(page: list[FlowVersion]) -> Any:
+            return shown(VersionShape, [_row(version, flow) for version in page])
 
-        return listed(request, found.defer("document"), "number", rows, newest_first=True)
+        return listed(request, found, "number", rows, newest_first=True)
 
 
 class OneVersion(ApiView):

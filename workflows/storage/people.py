@@ -5,9 +5,10 @@ import secrets
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
-from workflows.models import ApiToken, Membership, Workspace
+from workflows.models import ApiToken, Connection, Membership, Workspace
 from workflows.storage import sql
 
 SCOPES = ("events:write", "flows:read", "flows:write", "traces:read", "admin")
@@ -73,6 +74,17 @@ def find_token(token: str) -> TokenRow | None:
 def revoke_token(row: ApiToken) -> None:
     """Refuse it from now on (within seconds, everywhere)."""
     ApiToken.objects.filter(pk=row.pk).update(revoked_at=timezone.now())
+
+
+def tokens_of(workspace_id: int) -> QuerySet[ApiToken]:
+    """The valid tokens of a workspace, newest first, each with who made it."""
+    found = ApiToken.objects.filter(workspace_id=workspace_id, revoked_at=None)
+    return found.select_related("created_by").order_by("-id")
+
+
+def connections_of(workspace_id: int) -> QuerySet[Connection]:
+    """The connections of a workspace by name, without their secrets."""
+    return Connection.objects.filter(workspace_id=workspace_id).defer("sealed").order_by("name")
 
 
 def role_of(user_id: int | None, workspace_id: int) -> str | None:

@@ -60,9 +60,8 @@ def tokens(request: HttpRequest, here: Here) -> HttpResponse:
         name, scopes = form.cleaned_data["name"], form.cleaned_data["scopes"]
         created, _ = people.create_token(here.workspace_id, name, scopes, here.user_id)
         form = NewToken()
-    found = ApiToken.objects.filter(workspace_id=here.workspace_id, revoked_at=None)
     context: dict[str, object] = {
-        "tokens": found.select_related("created_by").order_by("-id"),
+        "tokens": people.tokens_of(here.workspace_id),
         "created": created,
         "form": form,
         "scopes": SCOPES,
@@ -98,8 +97,8 @@ def connections(request: HttpRequest, here: Here) -> HttpResponse:
         )
         messages.success(request, f"Kept the secret of {values['name']}.")
         return redirect("connections", here.workspace)
-    found = Connection.objects.filter(workspace_id=here.workspace_id).defer("sealed")
-    context: dict[str, object] = {"connections": found.order_by("name"), "form": form}
+    found = people.connections_of(here.workspace_id)
+    context: dict[str, object] = {"connections": found, "form": form}
     return settings_page(request, here, "connections", "Connections", context, bool(form.errors))
 
 

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from workflows.engine.flowfile import diff
 from workflows.models import Draft, Flow, FlowVersion
-from workflows.storage import flows
+from workflows.storage import flows, versions
 from workflows.web.access import NOT_HERE, Here, flow_or_404, member
 from workflows.web.context import flow_crumbs, page
 from workflows.web.paging import read_number
@@ -71,16 +71,16 @@ def _list_page(
     request: HttpRequest, here: Here, flow: Flow, question: dict[str, Any] | None = None
 ) -> HttpResponse:
     before = read_number(request.GET.get("before", ""))
-    found = FlowVersion.objects.filter(flow=flow).select_related("created_by").order_by("-number")
+    found = versions.of_flow(flow.pk)
     if before is not None:
         found = found.filter(number__lt=before)
-    versions = list(found[: _ON_A_PAGE + 1])
-    rows = _rows(flow, versions, with_draft=before is None)
+    newest = list(found[: _ON_A_PAGE + 1])
+    rows = _rows(flow, newest, with_draft=before is None)
     crumbs = flow_crumbs(here, flow, "Versions")
     context = {
         "flow": flow,
         "rows": rows,
-        "older": versions[_ON_A_PAGE - 1].number if len(versions) > _ON_A_PAGE else None,
+        "older": newest[_ON_A_PAGE - 1].number if len(newest) > _ON_A_PAGE else None,
         "question": question,
         "choices": _CHOICES,
         "tab": "versions",
@@ -97,15 +97,15 @@ def _list_page(
     )
 
 
-def _rows(flow: Flow, versions: list[FlowVersion], with_draft: bool) -> list[Row]:
+def _rows(flow: Flow, newest: list[FlowVersion], with_draft: bool) -> list[Row]:
     rows = []
     if with_draft:
-        before = versions[0].document if versions else {}
+        before = newest[0].document if newest else {}
         changes = _changes(before, Draft.objects.get(flow=flow).document)
         if changes:
             rows.append(Row(None, False, changes))
-    for index, version in enumerate(versions[:_ON_A_PAGE]):
-        earlier = versions[index + 1].document if index + 1 < len(versions) else {}
+    for index, version in enumerate(newest[:_ON_A_PAGE]):
+        earlier = newest[index + 1].document if index + 1 < len(newest) else {}
         running = flow.published is not None and version.pk == flow.published.pk
         rows.append(Row(version, running, _changes(earlier, version.document)))
     return rows
