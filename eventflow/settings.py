@@ -5,6 +5,7 @@ from pathlib import Path
 
 import dj_database_url
 from csp.constants import NONCE, NONE, SELF
+from kombu import Queue
 
 from eventflow.home import home_folder, secret_key, socket_path
 
@@ -98,6 +99,9 @@ def _database() -> dict[str, object]:
             "transaction_mode": "IMMEDIATE",
             "init_command": SQLITE_INIT,
         }
+    else:
+        # A worker that is stopped within a transaction must not hold its locks for ever.
+        config["OPTIONS"] = {"options": "-c idle_in_transaction_session_timeout=10000"}
     return config
 
 
@@ -129,20 +133,17 @@ CHANNEL_LAYERS = {
 
 CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL") or _broker()
 CELERY_TASK_IGNORE_RESULT = True
-CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_DB_REUSE_MAX = 1_000_000_000  # connections are closed when they break, not after each task
 CELERY_TASK_DEFAULT_QUEUE = "eventflow"
+# Messages are hints: one that dies with its worker is made good by the sweep. Acknowledging them
+# would only do harm: a worker whose broker died in mid-task waits for ever for its one open ack.
+CELERY_TASK_QUEUES = [Queue("eventflow", no_ack=True)]
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
-CELERY_BROKER_TRANSPORT_OPTIONS = {
-    "visibility_timeout": 60,
-    "unacked_restore_interval": 2,
-    "unacked_restore_throttle": 1,
-}
 # A tick that waits longer than this is useless: the next one does its work.
 CELERY_BEAT_SCHEDULE = {
     "tick": {"task": "workflows.tick", "schedule": 0.25, "options": {"expires": 1}},

@@ -29,8 +29,14 @@ os.environ.pop("CELERY_BROKER_URL", None)
 import django  # noqa: E402
 
 django.setup()
+# A worker of pytest-xdist inherits this environment, and pytest-django would load the settings
+# there before this file could give the worker a home of its own.
+del os.environ["DJANGO_SETTINGS_MODULE"]
 
+from django.conf import settings  # noqa: E402
 from django.db import connections  # noqa: E402
+
+assert HOME.resolve() == settings.EVENTFLOW_HOME, "the settings were loaded too early"
 
 from tests import servers  # noqa: E402
 from workflows.management import children  # noqa: E402

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import redis
+from celery import current_app
+from kombu import pools
 
 from workflows.management import children, valkey
 from workflows.management.installation import answers_healthy
@@ -68,6 +70,14 @@ def kill_valkey(folder: Path) -> None:
         process = int(client.info("server")["process_id"])
     os.kill(process, signal.SIGKILL)
     wait_until(lambda: not valkey.answers(url), what="the end of Valkey")
+
+
+def forget_celery_connections() -> None:
+    """Close Celery's connections to the broker and give it new pools, for the next test."""
+    if current_app._pool is not None:
+        current_app.pool.force_close_all()
+    pools.reset()
+    current_app._pool = current_app.amqp._producer_pool = None
 
 
 def _postgres_program(name: str) -> str:

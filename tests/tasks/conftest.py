@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.servers import forget_celery_connections
 from tests.sink import Sink, running_sink
 from workflows.tasks import process
 
@@ -19,3 +20,4 @@ def _performer(transactional_db: None, valkey: str) -> Iterator[None]:
     """Each test gets a performer of its own, ended while its database is still there."""
     yield
     process.stop(5.0)
+    forget_celery_connections()

@@ -4,12 +4,11 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import pytest
-from celery import current_app
 from django.contrib.auth import get_user_model
 from django.test import Client
-from kombu import pools
 
 from tests import make
+from tests.servers import forget_celery_connections
 from workflows.models import (
     ApiToken,
     Channel,
@@ -50,12 +49,11 @@ def _fresh(db: None, valkey: str, settings: Any) -> Iterator[None]:
     """Rolled-back tests use ids again: what the process remembers by id must go with them."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # quick ones
     channels.forget()
-    pools.reset()  # a process that stopped has closed Celery's connections
-    current_app._pool = current_app.amqp._producer_pool = None
     for cached in (load_plan, cursors.workspace_of, cursors.channel_of):
         cached.cache_clear()
     yield
     process.stop(2.0)
+    forget_celery_connections()
 
 
 @pytest.fixture

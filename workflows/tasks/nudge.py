@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from functools import cache
 
 import redis
-from celery import current_app
 from django.conf import settings
 
 log = logging.getLogger(__name__)
@@ -27,11 +26,11 @@ def connection() -> redis.Redis:
 
 
 def disconnect() -> None:
-    """Close this process's connections to Redis; the next call opens new ones."""
+    """Close this process's connection to Redis; the next call opens a new one. Celery keeps its
+    own until the process ends: its pool can't be emptied and used again."""
     if connection.cache_info().currsize:
         connection().close()
         connection.cache_clear()
-    current_app.pool.force_close_all(close_pool=False)  # type: ignore[attr-defined]
 
 
 def key_of(subscription_id: int) -> str:
