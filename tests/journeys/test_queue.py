@@ -8,7 +8,7 @@ from tests import make
 from tests.servers import Stack, wait_until
 from tests.sink import Sink
 from workflows.models import Effect, Flow, Trace
-from workflows.storage import cursors, traces
+from workflows.storage import cursors, tracepages
 
 pytestmark = [pytest.mark.serial, pytest.mark.django_db(transaction=True)]
 
@@ -27,7 +27,7 @@ def test_with_every_worker_stopped_events_are_accepted_and_stay_queued(
     token = make.token(None, "events:write")
     for i in range(20):
         assert make.post(url, {"id": f"e{i}", "data": {"amount": 150}}, token)[0] == 202
-    rows = traces.queued(flow.pk, 100)
+    rows = tracepages.queued([flow.pk], 100)
     assert {row.state for row in rows} == {"queued"}
     assert len(rows) == 20
     assert not Trace.objects.exists()
