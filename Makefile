@@ -7,7 +7,7 @@ READY = @$(PYTHON) eventflow/bootstrap.py
 TOOLS = @$(PYTHON) eventflow/bootstrap.py --dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint format frontend bench bench-large
+.PHONY: help run test check lint format frontend bench
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 14
@@ -33,5 +33,3 @@ frontend: ## build the front end's bundle
 bench: ## measure speed against the peer, and write the figures down
 	$(TOOLS) -m tests.bench
 
-bench-large: ## the same with millions of events stored
-	$(TOOLS) -m tests.bench --large
