@@ -4,6 +4,7 @@ import signal
 import threading
 from collections import Counter as Tally
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPException
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,7 @@ class Senders:
         while True:
             try:
                 status, _ = make.post(self._url, event, self._token)
-            except OSError:
+            except (OSError, HTTPException):  # the web process died, maybe in mid-answer
                 continue
             if status == 202:
                 self.accepted.append(event_id)
