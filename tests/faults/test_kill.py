@@ -30,11 +30,10 @@ def _flow(sink: Sink) -> Flow:
 
 
 class Senders:
-    """Post events from a few threads; each id is kept once its 202 has come."""
+    """Post `EVENTS` events from a few threads; each id is kept once its 202 has come."""
 
-    def __init__(self, stack: Stack, events: int = EVENTS) -> None:
+    def __init__(self, stack: Stack) -> None:
         self.accepted: list[str] = []
-        self._events = events
         self._url = f"{stack.base_url}/api/v1/flows/orders/trigger"
         self._token = make.token(None, "events:write")
         self._thread = threading.Thread(target=self._run)
@@ -42,7 +41,7 @@ class Senders:
 
     def _run(self) -> None:
         with ThreadPoolExecutor(8) as pool:
-            list(pool.map(self._send, range(self._events)))
+            list(pool.map(self._send, range(EVENTS)))
 
     def _send(self, i: int) -> None:
         event_id = f"e{i}"
@@ -151,8 +150,8 @@ def test_killing_valkey_in_mid_run_loses_nothing(
         stack = Stack(tmp_path, children.environment(home, url, DATABASE_URL=database_url()))
         try:
             stack.start(workers=1)
-            senders = Senders(stack, 500)
-            wait_until(lambda: Event.objects.count() > 100, 60)
+            senders = Senders(stack)
+            wait_until(lambda: Event.objects.count() > EVENTS // 4, 60)
             servers.kill_valkey(home)
             accepted = senders.finish()  # the doors don't need Valkey
             with servers.running_valkey(home):
