@@ -12,6 +12,7 @@ from workflows.api.problems import NOT_THERE, Problem
 from workflows.api.reading import AlwaysJson, JsonBody, check_query
 from workflows.api.schema import Told, ViewSchema, told_of
 from workflows.models import Channel, Flow
+from workflows.storage import channels, flowrows
 
 
 def shown(shape: type[Serializer[Any]], thing: Any) -> Any:
@@ -46,22 +47,14 @@ class ApiView(APIView):
 
     def flow(self, slug: str) -> Flow:
         """The caller's flow of that slug. Raises a 404."""
-        found = (
-            Flow.objects.select_related("workspace", "published")
-            .filter(workspace_id=self.caller.workspace_id, slug=slug)
-            .first()
-        )
+        found = flowrows.find(self.caller.workspace_id, slug)
         if found is None:
             raise Problem(404, f"There is no flow {slug[:60]!r} in this workspace.")
         return found
 
     def channel(self, slug: str) -> Channel:
         """The caller's channel of that slug. Raises a 404."""
-        found = (
-            Channel.objects.select_related("flow")
-            .filter(workspace_id=self.caller.workspace_id, slug=slug)
-            .first()
-        )
+        found = channels.get(self.caller.workspace_id, slug)
         if found is None:
             raise Problem(404, f"There is no channel {slug[:60]!r} in this workspace.")
         return found

@@ -15,15 +15,15 @@ from rest_framework.response import Response
 from workflows.api.auth import EDIT, READ_FLOWS
 from workflows.api.base import ApiView
 from workflows.api.problems import Problem
-from workflows.api.publishing import publish
+from workflows.api.publishing import publish, version_of
 from workflows.api.reading import read_body
 from workflows.api.schema import operation
 from workflows.api.shapes import DraftBody, DraftShape, ImportedShape, SavedShape, check_slug
 from workflows.engine import flowfile
 from workflows.engine.describe import describe
-from workflows.models import Draft, Flow, FlowVersion
+from workflows.models import Flow
 from workflows.nodes.registry import node_types
-from workflows.storage import flows
+from workflows.storage import flowrows, flows
 
 
 def etag(revision: int) -> str:
@@ -55,7 +55,7 @@ class DraftView(ApiView):
     )
     def get(self, request: Request, slug: str) -> Response:
         flow = self.flow(slug)
-        draft = Draft.objects.get(flow=flow)
+        draft = flowrows.draft(flow)
         document = flowfile.normalise(draft.document)
         body = {"document": document, **_view(flow, document, draft.revision)}
         return Response(body, headers={"ETag": etag(draft.revision)})
@@ -77,7 +77,7 @@ class DraftView(ApiView):
         if match is None:
             raise Problem(428, 'Send the ETag of the draft you have changed: If-Match: "12".')
         document = _checked(read_body(request, DraftBody)["document"])
-        revision = Draft.objects.values_list("revision", flat=True).get(flow=flow)
+        revision = flowrows.draft(flow).revision
         wanted = parse_etags(match)
         if wanted != ["*"] and etag(revision) not in wanted:
             raise self._stale(flow)
@@ -89,7 +89,7 @@ class DraftView(ApiView):
         return Response(_view(flow, document, revision), headers={"ETag": etag(revision)})
 
     def _stale(self, flow: Flow) -> Problem:
-        draft = Draft.objects.get(flow=flow)
+        draft = flowrows.draft(flow)
         return Problem(
             412,
             f"Somebody has saved revision {draft.revision} since: bring your changes together.",
@@ -112,16 +112,10 @@ class Export(ApiView):
         text = self.asked("version")
         if text and not (text.isascii() and text.isdigit() and len(text) < 10):
             raise Problem(400, "?version= is the number of a version.")
-        if text:
-            version = FlowVersion.objects.filter(flow=flow, number=int(text)).first()
-            if version is None:
-                raise Problem(404, f"The flow {slug} has no version {text}.")
-            document = version.document
-        else:
-            document = Draft.objects.get(flow=flow).document
+        kept = version_of(flow, int(text)) if text else flowrows.draft(flow)
         name = f"{flow.slug}.json"
         return HttpResponse(
-            flowfile.dumps(document),
+            flowfile.dumps(kept.document),
             content_type="application/json",
             headers={"Content-Disposition": f'attachment; filename="{name}"'},
         )

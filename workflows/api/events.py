@@ -22,7 +22,6 @@ from workflows.api.reading import Unread
 from workflows.api.runshapes import AcceptedShape, EventShape, WholeEventShape
 from workflows.api.schema import operation
 from workflows.api.traces import trace_rows
-from workflows.models import Channel
 from workflows.storage import channels, eventpages, log, tracepages, traces
 from workflows.storage.eventpages import EventRow
 from workflows.traces.rows import moment
@@ -119,12 +118,7 @@ class OneEvent(ApiView):
     @operation("read_event", "Read an event, with the traces of it", READ_TRACES, WholeEventShape)
     def get(self, request: Request, position: str) -> Response:
         where = traces.parse_ref(position)
-        channel = (
-            where
-            and Channel.objects.filter(
-                pk=where.subscription_id, workspace_id=self.caller.workspace_id
-            ).first()
-        )
+        channel = where and channels.get_by_id(self.caller.workspace_id, where.subscription_id)
         stored = where and channel and log.read_one(*where[:3])
         if not (where and channel and stored) or where.run:
             raise Problem(404, "There is no such event (any more).")

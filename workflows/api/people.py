@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.db import IntegrityError, transaction
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -22,9 +21,8 @@ from workflows.api.shapes import (
     TokenShape,
     WorkspaceShape,
 )
-from workflows.models import ApiToken, Connection, Membership, Workspace
-from workflows.storage import people
-from workflows.storage.seal import seal
+from workflows.models import Connection
+from workflows.storage import connections, members, people
 
 
 class TokenList(ApiView):
@@ -56,9 +54,7 @@ class TokenList(ApiView):
 class OneToken(ApiView):
     @operation("revoke_token", "Revoke a token: refused everywhere within seconds", OWN, status=204)
     def delete(self, request: Request, number: int) -> Response:
-        row = ApiToken.objects.filter(
-            pk=number, workspace_id=self.caller.workspace_id, revoked_at=None
-        ).first()
+        row = people.token_of(self.caller.workspace_id, number)
         if row is None:
             raise Problem(404, f"There is no valid token {number} in this workspace.")
         people.revoke_token(row)
@@ -68,7 +64,7 @@ class OneToken(ApiView):
 class ConnectionList(ApiView):
     @operation("list_connections", "List connections", READ_FLOWS, ConnectionShape, page=True)
     def get(self, request: Request) -> Response:
-        found = people.connections_of(self.caller.workspace_id)
+        found = connections.of_workspace(self.caller.workspace_id)
         return listed(request, found, "name", lambda rows: shown(ConnectionShape, rows))
 
     @operation(
@@ -82,17 +78,10 @@ class ConnectionList(ApiView):
     )
     def post(self, request: Request) -> Response:
         body = read_body(request, NewConnection)
-        try:
-            with transaction.atomic():
-                row = Connection.objects.create(
-                    workspace_id=self.caller.workspace_id,
-                    name=body["name"],
-                    note=body["note"],
-                    sealed=seal(body["secret"]),
-                )
-        except IntegrityError:
+        row = connections.create(self.caller.workspace_id, **body)
+        if row is None:
             says = f"There is a connection {body['name']} already."
-            raise Problem(409, says, field="name") from None
+            raise Problem(409, says, field="name")
         return Response(shown(ConnectionShape, row), status=201)
 
 
@@ -105,20 +94,19 @@ class OneConnection(ApiView):
         body=ConnectionBody,
     )
     def put(self, request: Request, name: str) -> Response:
-        row = self._find(name)
+        self._find(name)
         body = read_body(request, ConnectionBody)
-        row.note, row.sealed = body["note"], seal(body["secret"])
-        row.save(update_fields=["note", "sealed", "updated_at"])
-        return Response(shown(ConnectionShape, row))
+        connections.keep(self.caller.workspace_id, name, **body)
+        return Response(shown(ConnectionShape, self._find(name)))
 
     @operation("delete_connection", "Delete a connection", OWN, status=204)
     def delete(self, request: Request, name: str) -> Response:
-        self._find(name).delete()
+        self._find(name)
+        connections.delete(self.caller.workspace_id, name)
         return Response(status=204)
 
     def _find(self, name: str) -> Connection:
-        found = Connection.objects.filter(workspace_id=self.caller.workspace_id, name=name)
-        row = found.first()
+        row = connections.find(self.caller.workspace_id, name)
         if row is None:
             raise Problem(404, f"There is no connection {name[:60]!r} in this workspace.")
         return row
@@ -127,12 +115,11 @@ class OneConnection(ApiView):
 def _workspaces(view: ApiView) -> list[dict[str, Any]]:
     """The caller's workspaces, by slug: a token has one."""
     if view.caller.token is not None:
-        row = Workspace.objects.get(pk=view.caller.workspace_id)
+        row = people.workspace(view.caller.workspace_id)
         return [{"slug": row.slug, "name": row.name, "role": None}]
-    mine = Membership.objects.filter(user_id=view.caller.user_id or 0).select_related("workspace")
     return [
         {"slug": one.workspace.slug, "name": one.workspace.name, "role": one.role}
-        for one in mine.order_by("workspace__slug")
+        for one in members.of_person(view.caller.user_id or 0)
     ]
 
 

@@ -13,8 +13,8 @@ from workflows.api.problems import Problem
 from workflows.api.reading import read_body
 from workflows.api.schema import operation
 from workflows.api.shapes import PublishBody, PublishedShape, VersionShape, WholeVersionShape
-from workflows.models import Draft, Flow, FlowVersion
-from workflows.storage import flows, versions
+from workflows.models import Flow, FlowVersion
+from workflows.storage import flowrows, flows, versions
 
 _CHOICES = [
     {"value": "finish", "label": "Finish them on the version that runs now"},
@@ -59,7 +59,7 @@ class Publish(ApiView):
     def post(self, request: Request, slug: str) -> Response:
         flow = self.flow(slug)
         options = read_body(request, PublishBody)
-        document = Draft.objects.get(flow=flow).document
+        document = flowrows.draft(flow).document
         return Response({"number": publish(flow, document, self.caller.user_id, options)})
 
 
@@ -73,9 +73,9 @@ def _row(version: FlowVersion, flow: Flow) -> dict[str, Any]:
     }
 
 
-def _version(flow: Flow, number: int) -> FlowVersion:
-    found = FlowVersion.objects.select_related("created_by").filter(flow=flow, number=number)
-    version = found.first()
+def version_of(flow: Flow, number: int) -> FlowVersion:
+    """The version of that number. Raises a 404."""
+    version = versions.find(flow.pk, number)
     if version is None:
         raise Problem(404, f"The flow {flow.slug} has no version {number}.")
     return version
@@ -99,7 +99,7 @@ class OneVersion(ApiView):
     @operation("read_version", "Read a version with its document", READ_FLOWS, WholeVersionShape)
     def get(self, request: Request, slug: str, number: int) -> Response:
         flow = self.flow(slug)
-        version = _version(flow, number)
+        version = version_of(flow, number)
         return Response(
             shown(WholeVersionShape, {**_row(version, flow), "document": version.document})
         )
@@ -116,6 +116,6 @@ class PublishVersion(ApiView):
     )
     def post(self, request: Request, slug: str, number: int) -> Response:
         flow = self.flow(slug)
-        version = _version(flow, number)
+        version = version_of(flow, number)
         options = {"note": f"Version {number} again", **read_body(request, PublishBody)}
         return Response({"number": publish(flow, version.document, self.caller.user_id, options)})

@@ -36,9 +36,7 @@ class StepShape(serializers.Serializer[Any]):
 
 
 class WholeTraceShape(TraceShape):
-    position = serializers.CharField(
-        allow_null=True, help_text="Of its event; null when the channel is gone."
-    )
+    position = serializers.CharField(help_text="Of its event: channel, partition and offset.")
     event = serializers.DictField(
         allow_null=True, help_text="As it came in; null when retention has taken it."
     )

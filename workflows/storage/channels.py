@@ -105,6 +105,27 @@ def of_workspace(workspace_id: int) -> QuerySet[Channel]:
     return found.select_related("flow").order_by("slug")
 
 
+def get(workspace_id: int, slug: str) -> Channel | None:
+    """The channel of that slug as it is now, with its flow."""
+    return of_workspace(workspace_id).filter(slug=slug).first()
+
+
+def get_by_id(workspace_id: int, channel_id: int) -> Channel | None:
+    """The channel of that id, if it belongs to the workspace."""
+    return of_workspace(workspace_id).filter(pk=channel_id).first()
+
+
+def shared_slugs(workspace_id: int) -> tuple[str, ...]:
+    """The slugs of the channels that are nobody's inbox, in order."""
+    return tuple(of_workspace(workspace_id).filter(flow=None).values_list("slug", flat=True))
+
+
+def used_by(flow_id: int, limit: int) -> list[Channel]:
+    """The first channels with events that the flow reads or has read."""
+    heads = Head.objects.filter(channel__subscription__flow_id=flow_id, head__gt=0)
+    return list(Channel.objects.filter(pk__in=heads.values("channel_id")).order_by("pk")[:limit])
+
+
 def slugs(workspace_id: int) -> dict[int, str]:
     """Channel id -> slug, for all of a workspace."""
     return dict(Channel.objects.filter(workspace_id=workspace_id).values_list("pk", "slug"))

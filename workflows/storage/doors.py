@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from workflows.models import Rejected
+from workflows.models import Hook, Rejected
 from workflows.storage import sql
 from workflows.storage.seal import unseal
 
@@ -76,6 +76,11 @@ def hook_door(key: str) -> HookDoor | None:
     return HookDoor(workspace_id, workspace, flow_id, flow, inbox)
 
 
+def hook_keys(flow_id: int) -> dict[str, str]:
+    """Node -> the key of its webhook address, for all nodes of a flow that ever had one."""
+    return dict(Hook.objects.filter(flow_id=flow_id).values_list("node", "key"))
+
+
 def secret_of(workspace_id: int, connection: str) -> str | None:
     """A connection's secret, in clear. None when there is no such connection."""
     rows = sql.fetch(
@@ -104,6 +109,11 @@ def reject(
     )
     for row_id in old:
         Rejected.objects.filter(flow_id=flow_id, id__lte=row_id).delete()
+
+
+def rejected(flow_id: int, limit: int) -> list[Rejected]:
+    """The newest requests that a flow's webhooks refused, newest first."""
+    return list(Rejected.objects.filter(flow_id=flow_id).order_by("-id")[:limit])
 
 
 def answer_of(channel_id: int, partition: int, offset: int) -> dict[str, Any] | None:

@@ -1,8 +1,10 @@
-"""Which flows are there?"""
+"""Which flows are there, and what is drawn in them?"""
+
+from collections.abc import Collection
 
 from django.db.models import Q, QuerySet
 
-from workflows.models import Flow
+from workflows.models import Draft, Flow
 from workflows.storage import sql
 
 
@@ -11,6 +13,22 @@ def flow_id_of(workspace_id: int, slug: str) -> int | None:
         "SELECT id FROM workflows_flow WHERE workspace_id = %s AND slug = %s", (workspace_id, slug)
     )
     return int(rows[0][0]) if rows else None
+
+
+def find(workspace_id: int, slug: str) -> Flow | None:
+    """The flow of that slug, with its workspace and its published version."""
+    found = Flow.objects.select_related("workspace", "published")
+    return found.filter(workspace_id=workspace_id, slug=slug).first()
+
+
+def by_ids(workspace_id: int, flow_ids: Collection[int]) -> dict[int, Flow]:
+    """Flow id -> flow, for those that belong to the workspace. One query."""
+    return Flow.objects.filter(workspace_id=workspace_id).in_bulk(flow_ids)
+
+
+def draft(flow: Flow) -> Draft:
+    """What is drawn in the flow now; every flow has a draft."""
+    return Draft.objects.get(flow=flow)
 
 
 def of_workspace(workspace_id: int) -> QuerySet[Flow]:

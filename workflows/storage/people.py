@@ -8,7 +8,7 @@ from typing import NamedTuple
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from workflows.models import ApiToken, Connection, Membership, Workspace
+from workflows.models import ApiToken, Membership, Workspace
 from workflows.storage import sql
 
 SCOPES = ("events:write", "flows:read", "flows:write", "traces:read", "admin")
@@ -82,9 +82,9 @@ def tokens_of(workspace_id: int) -> QuerySet[ApiToken]:
     return found.select_related("created_by").order_by("-id")
 
 
-def connections_of(workspace_id: int) -> QuerySet[Connection]:
-    """The connections of a workspace by name, without their secrets."""
-    return Connection.objects.filter(workspace_id=workspace_id).defer("sealed").order_by("name")
+def token_of(workspace_id: int, number: int) -> ApiToken | None:
+    """The valid token of that number in a workspace."""
+    return tokens_of(workspace_id).filter(pk=number).first()
 
 
 def role_of(user_id: int | None, workspace_id: int) -> str | None:
@@ -101,6 +101,11 @@ def role_of(user_id: int | None, workspace_id: int) -> str | None:
 def at_least(role: str | None, needed: str) -> bool:
     """Whether `role` may do what `needed` may."""
     return role in ROLES and ROLES.index(role) >= ROLES.index(needed)
+
+
+def workspace(workspace_id: int) -> Workspace:
+    """The workspace of that id, which must exist."""
+    return Workspace.objects.get(pk=workspace_id)
 
 
 def workspace_id_of(slug: str) -> int | None:

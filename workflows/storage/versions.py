@@ -6,12 +6,24 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from workflows.models import FlowVersion
+from workflows.storage import keyset
+from workflows.storage.keyset import Beyond
 
 
 def of_flow(flow_id: int) -> QuerySet[FlowVersion]:
     """A flow's versions, newest first, each with who published it."""
     found = FlowVersion.objects.filter(flow_id=flow_id)
     return found.select_related("created_by").order_by("-number")
+
+
+def page(flow_id: int, before: int | None, limit: int) -> list[FlowVersion]:
+    """The newest versions of a flow below the number `before`, if given; newest first."""
+    return keyset.page(of_flow(flow_id), "number", Beyond(before), limit, newest_first=True)[0]
+
+
+def find(flow_id: int, number: int) -> FlowVersion | None:
+    """What was published under that number, with who published it."""
+    return of_flow(flow_id).filter(number=number).first()
 
 
 def document(flow_id: int, number: int) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, resolve_url
 
-from workflows.models import Flow, Membership
-from workflows.storage import people
+from workflows.models import Flow
+from workflows.storage import flowrows, members, people
 
 P = ParamSpec("P")
 LAST_WORKSPACE = "workspace"  # in the session: where `home` leads
@@ -83,11 +83,7 @@ def member(
 
 def flow_or_404(here: Here, slug: str) -> Flow:
     """The flow of that slug in this workspace, with its workspace and published version."""
-    flow = (
-        Flow.objects.select_related("workspace", "published")
-        .filter(workspace_id=here.workspace_id, slug=slug)
-        .first()
-    )
+    flow = flowrows.find(here.workspace_id, slug)
     if flow is None:
         raise Http404(NOT_HERE)
     return flow
@@ -99,11 +95,7 @@ def is_htmx(request: HttpRequest) -> bool:
 
 
 def _look_up(user_id: int, workspace: str) -> Here | None:
-    found = (
-        Membership.objects.select_related("workspace")
-        .filter(workspace__slug=workspace, user_id=user_id, user__is_active=True)
-        .first()
-    )
+    found = members.find(user_id, workspace)
     if found is None:
         return None
     place = found.workspace

@@ -10,8 +10,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse_lazy
 from django.views.decorators.http import require_GET
 
-from workflows.models import Membership
-from workflows.storage import people
+from workflows.storage import members, people
 from workflows.web.access import LAST_WORKSPACE
 
 _DEMO = "demo"
@@ -37,11 +36,7 @@ password = login_required(Password.as_view())
 @login_required
 def home(request: HttpRequest) -> HttpResponse:
     """The workspace visited last, else the demo, else the main one, else any."""
-    mine = list(
-        Membership.objects.filter(user_id=request.user.pk or 0)
-        .order_by("workspace__slug")
-        .values_list("workspace__slug", flat=True)
-    )
+    mine = [one.workspace.slug for one in members.of_person(request.user.pk or 0)]
     for slug in (request.session.get(LAST_WORKSPACE), _DEMO, people.MAIN, *mine):
         if slug in mine:
             return redirect("flows", slug)

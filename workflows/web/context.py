@@ -7,7 +7,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
-from workflows.models import Flow, Membership
+from workflows.models import Flow
+from workflows.storage import members
 from workflows.web.access import Here, is_htmx
 from workflows.web.wellbeing import last_known
 
@@ -55,9 +56,7 @@ def page(
         "sections": SECTIONS,
         "crumbs": crumbs,
         "health": last_known(),
-        "memberships": Membership.objects.filter(user_id=here.user_id)
-        .select_related("workspace")
-        .order_by("workspace__name"),
+        "memberships": members.of_person(here.user_id),
     }
     return render(request, template, {**around, **context}, status=status)
 

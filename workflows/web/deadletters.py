@@ -9,7 +9,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from workflows.models import DeadLetter, Flow
+from workflows.models import DeadLetter
 from workflows.storage import deadletters, flowrows
 from workflows.storage.parts import TraceRef
 from workflows.tasks.jobs import redrive as redrive_task
@@ -104,7 +104,7 @@ def discard(request: HttpRequest, here: Here, number: int) -> HttpResponse:
 @member("operator")
 def redrive_group(request: HttpRequest, here: Here, slug: str, fingerprint: str) -> HttpResponse:
     """Ask for a redrive of a group's open letters, the oldest first."""
-    if not Flow.objects.filter(workspace_id=here.workspace_id, slug=slug).exists():
+    if flowrows.flow_id_of(here.workspace_id, slug) is None:
         raise Http404(NOT_HERE)
     ids = deadletters.open_ids(here.workspace_id, slug, fingerprint, _AT_ONCE)
     asked_for = 0

@@ -11,9 +11,9 @@ from django.views.decorators.http import require_GET
 
 from workflows.engine.describe import describe
 from workflows.engine.flowfile import normalise
-from workflows.models import Draft, Flow
+from workflows.models import Flow
 from workflows.nodes.registry import catalog, node_types
-from workflows.storage import flows
+from workflows.storage import flowrows, flows
 from workflows.web.access import Here, flow_or_404, member
 from workflows.web.context import Crumb, page
 
@@ -34,7 +34,7 @@ def flow(request: HttpRequest, here: Here, slug: str) -> HttpResponse:
 
 
 def _data(here: Here, found: Flow) -> dict[str, Any]:
-    draft = Draft.objects.get(flow=found)
+    draft = flowrows.draft(found)
     document = normalise(draft.document)
     _, problems = flows.check(found, document)
     published = None

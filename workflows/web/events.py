@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from workflows.models import Channel, Flow
-from workflows.storage import channels, eventpages, log, tracepages, traces
+from workflows.storage import channels, eventpages, flowrows, log, tracepages, traces
 from workflows.storage.traces import TraceRow
 from workflows.web import eventrows
 from workflows.web.access import NOT_HERE, Here, member
@@ -59,7 +59,7 @@ def event(request: HttpRequest, here: Here, position: str) -> HttpResponse:
     if place is None or place.run:
         raise Http404(NOT_HERE)
     channel_id, partition, offset, _ = place
-    channel = Channel.objects.filter(pk=channel_id, workspace_id=here.workspace_id).first()
+    channel = channels.get_by_id(here.workspace_id, channel_id)
     stored = log.read_one(channel_id, partition, offset) if channel else None
     if channel is None or stored is None:
         raise Http404(
@@ -73,7 +73,7 @@ def event(request: HttpRequest, here: Here, position: str) -> HttpResponse:
         "json": coloured(body),
         "at": datetime.fromtimestamp(stored.accepted_at, UTC),
         "position": position,
-        "traces": _with_flows(tracepages.of_place(channel_id, partition, offset)),
+        "traces": _with_flows(here, tracepages.of_place(channel_id, partition, offset)),
     }
     crumbs = [Crumb("Events", reverse("events", args=[here.workspace])), Crumb(position)]
     return page(
@@ -86,6 +86,6 @@ def _first(channels: list[Channel]) -> Channel | None:
     return next((one for one in channels if one.flow_id), channels[0] if channels else None)
 
 
-def _with_flows(rows: list[TraceRow]) -> list[tuple[TraceRow, Flow]]:
-    flows = Flow.objects.in_bulk({row.flow_id for row in rows})
+def _with_flows(here: Here, rows: list[TraceRow]) -> list[tuple[TraceRow, Flow]]:
+    flows = flowrows.by_ids(here.workspace_id, {row.flow_id for row in rows})
     return [(row, flows[row.flow_id]) for row in rows if row.flow_id in flows]

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 from workflows.engine.event import JSON
 from workflows.engine.node import Example
-from workflows.models import Channel, Flow, Head
+from workflows.models import Flow
+from workflows.storage import channels
 from workflows.web import eventrows
 from workflows.web.formdata import pretty
 from workflows.web.jsonview import short
@@ -84,9 +85,7 @@ def usable(flow: Flow) -> list[Usable]:
 
 
 def _newest(flow: Flow) -> dict[str, Any] | None:
-    used = Head.objects.filter(channel__subscription__flow=flow, head__gt=0).values("channel_id")
-    channels = Channel.objects.filter(pk__in=used).order_by("pk")
-    newest = (eventrows.newest(channel) for channel in channels[:_CHANNELS])
+    newest = (eventrows.newest(channel) for channel in channels.used_by(flow.pk, _CHANNELS))
     return next((event for event in newest if event is not None), None)
 
 

@@ -16,8 +16,9 @@ from django.views.decorators.http import require_POST
 
 from workflows.engine.build import Known
 from workflows.engine.node import Node
-from workflows.models import Channel, Connection, Flow
+from workflows.models import Flow
 from workflows.nodes.registry import catalog, node_types
+from workflows.storage import channels, connections
 from workflows.web import formhelp, nodedoors
 from workflows.web.access import Here, flow_or_404, member
 from workflows.web.fields import FormField, form_fields
@@ -105,9 +106,9 @@ def _checked(
     """The fields with their problems; what is about none of them comes first."""
     built = filled.built
     kinds = _kinds(fields)
-    connections = _connections(here) if "connection" in kinds else ()
-    channels = _channels(here) if "channel" in kinds else ()
-    known = Known(connections=connections)
+    secrets = connections.names(here.workspace_id) if "connection" in kinds else ()
+    shared = channels.shared_slugs(here.workspace_id) if "channel" in kinds else ()
+    known = Known(connections=secrets)
     node, problems = find_problems(node_type, asked.id, built.config, known)
     mistaken = {mistake.field for mistake in built.mistakes}
     if filled.view == "json" and built.mistakes:
@@ -118,7 +119,7 @@ def _checked(
         all_slots = [Slot(_GENERAL, found)]
     else:
         placed, others = at_fields(found, built.places)
-        shown = Painter(placed, node, time.time(), channels).show(fields, filled.typed)
+        shown = Painter(placed, node, time.time(), shared).show(fields, filled.typed)
         all_slots = [Slot(_GENERAL, others), *slots(shown)]
     return {
         "node": asked,
@@ -128,8 +129,8 @@ def _checked(
         "slots": all_slots,
         "general": all_slots[0],
         "was": json.dumps(built.config, ensure_ascii=False),
-        "connections": connections,
-        "channels": channels,
+        "connections": secrets,
+        "channels": shared,
         "extras": built.config.keys() - {field.name for field in fields},
     }
 
@@ -165,16 +166,6 @@ def _entry(asked: Asked) -> dict[str, Any]:
 
 def _kinds(fields: tuple[FormField, ...]) -> set[str]:
     return {part.kind for field in fields for part in (field, *field.parts)}
-
-
-def _channels(here: Here) -> tuple[str, ...]:
-    shared = Channel.objects.filter(workspace_id=here.workspace_id, flow=None)
-    return tuple(shared.order_by("slug").values_list("slug", flat=True))
-
-
-def _connections(here: Here) -> tuple[str, ...]:
-    own = Connection.objects.filter(workspace_id=here.workspace_id)
-    return tuple(own.order_by("name").values_list("name", flat=True))
 
 
 def _news(asked: Asked, config: dict[str, Any]) -> dict[str, str]:

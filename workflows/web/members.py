@@ -1,17 +1,14 @@
 """Who belongs to a workspace, and with which role?"""
 
-import secrets
-
 from django import forms
 from django.contrib import messages
-from django.contrib.auth import get_user_model
 from django.contrib.auth.validators import UnicodeUsernameValidator
-from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST
 
-from workflows.models import Membership, Workspace
+from workflows.models import Membership
+from workflows.storage import members as kept
 from workflows.web.access import NOT_HERE, Here, member
 from workflows.web.settings import settings_page
 
@@ -48,21 +45,12 @@ def add(request: HttpRequest, here: Here) -> HttpResponse:
     if not form.is_valid():
         return _members_page(request, here, form)
     name, role = form.cleaned_data["username"], form.cleaned_data["role"]
-    users = get_user_model().objects
-    password = ""
-    with transaction.atomic():
-        user = users.filter(username=name).first()
-        if user is None:
-            password = "-".join(secrets.token_hex(2) for _ in range(4))
-            user = users.create_user(name, password=password)
-        _, is_new = Membership.objects.get_or_create(
-            workspace_id=here.workspace_id, user=user, defaults={"role": role}
-        )
-    if not is_new:
+    joined = kept.add(here.workspace_id, name, role)
+    if not joined.is_new:
         form.add_error("username", f"{name} is a member already: change the role in the list.")
         return _members_page(request, here, form)
-    if password:
-        return _members_page(request, here, NewMember(), (name, password))
+    if joined.password:
+        return _members_page(request, here, NewMember(), (name, joined.password))
     messages.success(request, f"{name} is now {role} here.")
     return redirect("members", here.workspace)
 
@@ -75,13 +63,12 @@ def change_role(request: HttpRequest, here: Here, number: int) -> HttpResponse:
     if role not in Membership.Role.values:
         messages.error(request, "Choose one of the roles.")
         return redirect("members", here.workspace)
-    with transaction.atomic():
-        found = _lock_and_find(here, number)
-        if role != Membership.Role.OWNER and _is_last_owner(found):
-            messages.error(request, _LAST_OWNER)
-        else:
-            Membership.objects.filter(pk=found.pk).update(role=role)
-            messages.success(request, f"{found.user.get_username()} is now {role}.")
+    try:
+        name = kept.change_role(here.workspace_id, number, role)
+    except kept.LastOwner:
+        messages.error(request, _LAST_OWNER)
+    else:
+        _say(request, name, f"{name} is now {role}.")
     return redirect("members", here.workspace)
 
 
@@ -89,36 +76,20 @@ def change_role(request: HttpRequest, here: Here, number: int) -> HttpResponse:
 @member("owner")
 def remove(request: HttpRequest, here: Here, number: int) -> HttpResponse:
     """End a membership; the login itself stays. The last owner stays too."""
-    with transaction.atomic():
-        found = _lock_and_find(here, number)
-        if _is_last_owner(found):
-            messages.error(request, _LAST_OWNER)
-        else:
-            found.delete()
-            messages.success(request, f"Removed {found.user.get_username()}.")
+    try:
+        name = kept.remove(here.workspace_id, number)
+    except kept.LastOwner:
+        messages.error(request, _LAST_OWNER)
+    else:
+        _say(request, name, f"Removed {name}.")
     return redirect("members", here.workspace)
 
 
-def _lock_and_find(here: Here, number: int) -> Membership:
-    """The membership, with the workspace locked: two owners can't demote each other at once."""
-    Workspace.objects.select_for_update().get(pk=here.workspace_id)
-    found = (
-        Membership.objects.select_related("user")
-        .filter(pk=number, workspace_id=here.workspace_id)
-        .first()
-    )
-    if found is None:
+def _say(request: HttpRequest, name: str | None, says: str) -> None:
+    """Tell what was done to the member. Raises a 404 when there was none."""
+    if name is None:
         raise Http404(NOT_HERE)
-    return found
-
-
-def _is_last_owner(found: Membership) -> bool:
-    if found.role != Membership.Role.OWNER:
-        return False
-    others = Membership.objects.filter(
-        workspace_id=found.workspace_id, role=Membership.Role.OWNER, user__is_active=True
-    )
-    return not others.exclude(pk=found.pk).exists()
+    messages.success(request, says)
 
 
 def _members_page(
@@ -127,9 +98,8 @@ def _members_page(
     form: NewMember,
     created: tuple[str, str] | None = None,
 ) -> HttpResponse:
-    found = Membership.objects.filter(workspace_id=here.workspace_id).select_related("user")
     context: dict[str, object] = {
-        "members": found.order_by("user__username"),
+        "members": kept.of_workspace(here.workspace_id),
         "roles": ROLES,
         "form": form,
         "created": created,

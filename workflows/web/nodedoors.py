@@ -8,7 +8,7 @@ from zoneinfo import available_timezones
 import orjson
 from django.http import HttpRequest
 
-from workflows.models import Flow, Hook
+from workflows.models import Flow
 from workflows.storage import doors
 from workflows.web.access import Here
 from workflows.web.formdata import pretty
@@ -36,9 +36,7 @@ def door(
         return Door("manual", is_open, sample=pretty(config.get("data", {})))
     host = request.build_absolute_uri("/").rstrip("/")
     trigger = f"{host}/api/v1/flows/{quote(flow.slug)}/trigger?node={quote(node)}"
-    key = None
-    if here.can_edit:  # the address is a secret
-        key = Hook.objects.filter(flow=flow, node=node).values_list("key", flat=True).first()
+    key = doors.hook_keys(flow.pk).get(node) if here.can_edit else None  # the address is a secret
     hook = f"{host}/hooks/{key}" if key else ""
     return Door("http", is_open, trigger, hook, orjson.dumps({"amount": 120}).decode())
 

@@ -6,7 +6,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_GET
 
-from workflows.models import Flow
 from workflows.storage import channels, eventpages, flowrows, tracepages, traces
 from workflows.web import eventrows, tracerows
 from workflows.web.access import Here, member
@@ -45,7 +44,4 @@ def _found(workspace_id: int, text: str) -> dict[str, Any]:
 def _is_trace(here: Here, text: str) -> bool:
     ref = traces.parse_ref(text)
     row = traces.find(ref) if ref else None
-    return (
-        row is not None
-        and Flow.objects.filter(pk=row.flow_id, workspace_id=here.workspace_id).exists()
-    )
+    return row is not None and row.flow_id in flowrows.by_ids(here.workspace_id, [row.flow_id])

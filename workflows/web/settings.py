@@ -7,9 +7,8 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from workflows.models import ApiToken, Connection
+from workflows.storage import connections as kept
 from workflows.storage import people
-from workflows.storage.seal import seal
 from workflows.web.access import NOT_HERE, Here, member
 from workflows.web.context import Crumb, page
 from workflows.web.naming import check_connection
@@ -75,7 +74,7 @@ def tokens(request: HttpRequest, here: Here) -> HttpResponse:
 @member("owner")
 def revoke_token(request: HttpRequest, here: Here, number: int) -> HttpResponse:
     """The token is refused from now on."""
-    token = ApiToken.objects.filter(pk=number, workspace_id=here.workspace_id).first()
+    token = people.token_of(here.workspace_id, number)
     if token is None:
         raise Http404(NOT_HERE)
     people.revoke_token(token)
@@ -89,15 +88,10 @@ def connections(request: HttpRequest, here: Here) -> HttpResponse:
     """Names and notes; a secret can be replaced but is never shown."""
     form = NewConnection(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        values = form.cleaned_data
-        Connection.objects.update_or_create(
-            workspace_id=here.workspace_id,
-            name=values["name"],
-            defaults={"sealed": seal(values["secret"]), "note": values["note"]},
-        )
-        messages.success(request, f"Kept the secret of {values['name']}.")
+        kept.keep(here.workspace_id, **form.cleaned_data)
+        messages.success(request, f"Kept the secret of {form.cleaned_data['name']}.")
         return redirect("connections", here.workspace)
-    found = people.connections_of(here.workspace_id)
+    found = kept.of_workspace(here.workspace_id)
     context: dict[str, object] = {"connections": found, "form": form}
     return settings_page(request, here, "connections", "Connections", context, bool(form.errors))
 
@@ -106,8 +100,7 @@ def connections(request: HttpRequest, here: Here) -> HttpResponse:
 @member("owner")
 def delete_connection(request: HttpRequest, here: Here, name: str) -> HttpResponse:
     """Flows that name it can't be published until it is there again."""
-    deleted, _ = Connection.objects.filter(workspace_id=here.workspace_id, name=name).delete()
-    if not deleted:
+    if not kept.delete(here.workspace_id, name):
         raise Http404(NOT_HERE)
     messages.success(request, f"Deleted {name}.")
     return redirect("connections", here.workspace)

@@ -80,7 +80,7 @@ def trace(request: HttpRequest, here: Here, ref: str) -> HttpResponse:
     """One trace; with `?part=steps` its steps alone, for the drawer under the canvas."""
     found = traces.parse_ref(ref)
     row = traces.find(found) if found else None
-    flow = row and Flow.objects.filter(pk=row.flow_id, workspace_id=here.workspace_id).first()
+    flow = row and flowrows.by_ids(here.workspace_id, [row.flow_id]).get(row.flow_id)
     if found is None or row is None or flow is None:
         raise Http404(NOT_HERE)
     context = _context(flow, found, row)

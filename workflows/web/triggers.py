@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_GET
 
-from workflows.models import Flow, Hook, Rejected
+from workflows.models import Flow
 from workflows.nodes.registry import node_types
 from workflows.storage import doors
 from workflows.web.access import Here, flow_or_404, member
@@ -58,7 +58,6 @@ def trigger(request: HttpRequest, here: Here, slug: str) -> HttpResponse:
 def rejected(request: HttpRequest, here: Here, slug: str) -> HttpResponse:
     """The newest requests that the flow's webhooks refused, and why."""
     flow = flow_or_404(here, slug)
-    newest = Rejected.objects.filter(flow=flow).order_by("-id")[:_SHOWN_REJECTED]
     refusals = [
         Refusal(
             datetime.fromtimestamp(one.rejected_at, UTC),
@@ -67,7 +66,7 @@ def rejected(request: HttpRequest, here: Here, slug: str) -> HttpResponse:
             coloured(one.headers),
             bytes(one.body).decode("utf-8", "replace"),
         )
-        for one in newest
+        for one in doors.rejected(flow.pk, _SHOWN_REJECTED)
     ]
     context = {"refusals": refusals}
     return _tab(request, here, flow, "workflows/flows/rejected.html", "Rejected requests", context)
@@ -92,7 +91,7 @@ def _ways(here: Here, flow: Flow, host: str) -> list[Way]:
     if flow.published is None:
         return []
     door = doors.flow_door(here.workspace_id, flow.slug)
-    hooks = dict(Hook.objects.filter(flow=flow).values_list("node", "key"))
+    hooks = doors.hook_keys(flow.pk)
     nodes = {str(one.get("id")): one for one in flow.published.document["nodes"]}
     ways = []
     for inbox in door.inboxes if door else ():

@@ -77,7 +77,7 @@ urlpatterns = [
     path("logout", account.logout, name="logout"),
     path("password", account.password, name="password"),
     path(
-        "w/<str:workspace>/",
+        "w/<slug:workspace>/",
         include(
             [
                 *_FLOWS,

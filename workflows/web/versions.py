@@ -8,8 +8,8 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_GET, require_POST
 
 from workflows.engine.flowfile import diff
-from workflows.models import Draft, Flow, FlowVersion
-from workflows.storage import flows, versions
+from workflows.models import Flow, FlowVersion
+from workflows.storage import flowrows, flows, versions
 from workflows.web.access import NOT_HERE, Here, flow_or_404, member
 from workflows.web.context import flow_crumbs, page
 from workflows.web.paging import read_number
@@ -49,7 +49,7 @@ def version_list(request: HttpRequest, here: Here, slug: str) -> HttpResponse:
 def publish_again(request: HttpRequest, here: Here, slug: str, number: int) -> HttpResponse:
     """Let an older version's document run again, as a new version. The draft stays as it is."""
     flow = flow_or_404(here, slug)
-    old = FlowVersion.objects.filter(flow=flow, number=number).first()
+    old = versions.find(flow.pk, number)
     if old is None:
         raise Http404(NOT_HERE)
     unread = request.POST.get("unread", "ask")
@@ -71,10 +71,7 @@ def _list_page(
     request: HttpRequest, here: Here, flow: Flow, question: dict[str, Any] | None = None
 ) -> HttpResponse:
     before = read_number(request.GET.get("before", ""))
-    found = versions.of_flow(flow.pk)
-    if before is not None:
-        found = found.filter(number__lt=before)
-    newest = list(found[: _ON_A_PAGE + 1])
+    newest = versions.page(flow.pk, before, _ON_A_PAGE + 1)  # one more, to compare the last with
     rows = _rows(flow, newest, with_draft=before is None)
     crumbs = flow_crumbs(here, flow, "Versions")
     context = {
@@ -101,7 +98,7 @@ def _rows(flow: Flow, newest: list[FlowVersion], with_draft: bool) -> list[Row]:
     rows = []
     if with_draft:
         before = newest[0].document if newest else {}
-        changes = _changes(before, Draft.objects.get(flow=flow).document)
+        changes = _changes(before, flowrows.draft(flow).document)
         if changes:
             rows.append(Row(None, False, changes))
     for index, version in enumerate(newest[:_ON_A_PAGE]):
