@@ -40,8 +40,12 @@ const page = (name, live) =>
 
 const escape = (text) => String(text).replaceAll("&", "&amp;").replaceAll('"', "&quot;").replaceAll("<", "&lt;");
 
+const was = ({ id, name, config }, more = "") =>
+  `<input type="hidden" name="was" id="inspector-was" value="${escape(JSON.stringify(config))}" ${more}>`;
+
 const form = ({ id, name, config }) =>
   `<form hx-post="/inspector/save" hx-trigger="change" hx-swap="none"><input type="hidden" name="id" value="${escape(id)}">
+  ${was({ id, name, config })}
   <div class="field"><label for="f-name">Name</label><input id="f-name" name="name" value="${escape(name)}"></div>
   ${Object.entries(config).map(([key, value]) => `<div class="field"><label for="f-${key}">${key}</label>
   <input class="code" id="f-${key}" name="c.${key}" value="${escape(value)}"><p class="field-help">A CEL expression over <code>event</code>.</p></div>`).join("")}</form>`;
@@ -83,7 +87,9 @@ function publish(name, body) {
 function inspectorNews(fields) {
   const config = {};
   for (const [key, value] of fields) if (key.startsWith("c.")) config[key.slice(2)] = value;
-  return JSON.stringify({ "eventflow:config": { id: fields.get("id"), name: fields.get("name"), config } });
+  const [id, name] = [fields.get("id"), fields.get("name")];
+  const news = `data-node-id="${escape(id)}" data-node-name="${escape(name)}" hx-swap-oob="true"`;
+  return was({ id, name, config }, news);
 }
 
 function answer(request, url, body) {
@@ -99,7 +105,7 @@ function answer(request, url, body) {
     const config = JSON.parse(fields.get("config"));
     return [200, form({ id: fields.get("id"), name: fields.get("name"), config })];
   }
-  if (url.pathname === "/inspector/save") return [204, "", { "HX-Trigger": inspectorNews(fields) }];
+  if (url.pathname === "/inspector/save") return [200, inspectorNews(fields)];
   if (name === "traces") return [200, STEPS];
   return [404, { title: "Not here" }];
 }

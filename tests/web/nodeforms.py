@@ -80,8 +80,19 @@ def send(client: Client, fields: Fields) -> HttpResponse:
     return client.post(URL, data, headers={"HX-Request": "true"})
 
 
+def news_of(response: HttpResponse) -> dict[str, Any]:
+    """What the answer tells the editor: the node's id, name and configuration."""
+    news = [
+        given for tag, given in Form(response).tags if tag == "input" and "data-node-id" in given
+    ]
+    assert len(news) == 1
+    (given,) = news
+    config = json.loads(given["value"] or "")
+    return {"id": given["data-node-id"], "name": given["data-node-name"], "config": config}
+
+
 def config_of(response: HttpResponse) -> Any:
-    return json.loads(response["HX-Trigger"])["eventflow:config"]["config"]
+    return news_of(response)["config"]
 
 
 def changed(fields: Fields, **values: str) -> Fields:

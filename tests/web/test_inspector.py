@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from tests.web.conftest import HOSTILE, World
-from tests.web.nodeforms import URL, Form, ask, changed, config_of, send
+from tests.web.nodeforms import URL, Form, ask, changed, config_of, news_of, send
 from workflows.models import Hook
 from workflows.nodes.registry import catalog
 
@@ -38,8 +38,9 @@ def test_a_form_gives_back_exactly_the_configuration_it_was_made_from(
     answer = send(editor, form.sent)
     assert answer.status_code == 200
     assert config_of(answer) == config
-    news = json.loads(answer["HX-Trigger"])["eventflow:config"]
+    news = news_of(answer)
     assert (news["id"], news["name"]) == ("n1", "My node")
+    assert "data-node-id" not in ask(editor, kind, config).content.decode(), "nothing new yet"
 
 
 ODD = {
@@ -80,6 +81,14 @@ def test_the_json_view_gives_back_the_same_configuration(editor: Client, kind: s
     back = send(editor, [*Form(as_json).sent, ("do", "view:fields")])
     assert config_of(back) == config
     assert dict(Form(back).sent)["view"] == "fields"
+
+
+def test_a_long_configuration_travels_in_the_body_of_the_answer(editor: Client) -> None:
+    config = {"message": "x" * 100_000}
+    answer = send(editor, Form(ask(editor, "consumer.log", config)).sent)
+    assert config_of(answer) == config
+    headers = "".join(f"{name}: {value}" for name, value in answer.headers.items())
+    assert len(headers) < 2_000, "proxies refuse long headers"
 
 
 def test_broken_json_keeps_the_last_configuration_and_its_text(editor: Client) -> None:

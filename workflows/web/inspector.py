@@ -1,8 +1,8 @@
 """How does somebody set up a node? With a form made from its type, checked at every change.
 
 The editor posts a node to get its form. The form posts itself: the answer tells the editor the
-configuration that it makes (`eventflow:config`) and puts what is wrong below each field, without
-touching the fields themselves. Nothing is stored here: the editor saves its draft.
+configuration that it makes (in the hidden field `was`) and puts what is wrong below each field,
+without touching the fields themselves. Nothing is stored here: the editor saves its draft.
 """
 
 import json
@@ -28,7 +28,7 @@ from workflows.web.formproblems import at_fields, find_problems
 from workflows.web.formview import Painter, Shown, Slot, slots
 from workflows.web.newevent import Refused
 
-LARGEST = 160_000  # characters of a configuration: it travels in a header
+LARGEST = 160_000  # characters of a configuration
 _LONGEST_NAME = 200
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _PAGE = "workflows/editor/inspector.html"
@@ -49,12 +49,13 @@ def inspector(request: HttpRequest, here: Here, slug: str) -> HttpResponse:
             return render(request, "workflows/editor/unknown.html", unknown)
         fields = form_fields(_entry(asked)["schema"])
         filled = fill_in(request.POST, asked, fields, node_type)
-        headers = _news(asked, filled.built.config) if asked.view else {}
+        was = _as_text(filled.built.config)
     except Refused as refused:
         return _refusal(refused)
     context: dict[str, Any] = {
         "here": here,
         "url": request.path,
+        "was": was,
         **_checked(here, asked, fields, filled, node_type),
     }
     if asked.view and not asked.do:
@@ -63,8 +64,6 @@ def inspector(request: HttpRequest, here: Here, slug: str) -> HttpResponse:
         context |= _around(request, here, flow, asked, fields, node_type, filled)
         response = render(request, _PAGE, context)
     response["Cache-Control"] = "no-store"
-    for name, value in headers.items():
-        response[name] = value
     return response
 
 
@@ -85,8 +84,7 @@ def _asked(request: HttpRequest) -> Asked:
 
 
 def _config(text: str) -> dict[str, Any]:
-    if len(text) > LARGEST:
-        raise Refused(400, f"A configuration has at most {LARGEST:,} characters here.")
+    _check_length(text)
     try:
         config = parse(text)
     except NotJson as error:
@@ -128,7 +126,6 @@ def _checked(
         "fields": shown,
         "slots": all_slots,
         "general": all_slots[0],
-        "was": json.dumps(built.config, ensure_ascii=False),
         "connections": secrets,
         "channels": shared,
         "extras": built.config.keys() - {field.name for field in fields},
@@ -168,12 +165,15 @@ def _kinds(fields: tuple[FormField, ...]) -> set[str]:
     return {part.kind for field in fields for part in (field, *field.parts)}
 
 
-def _news(asked: Asked, config: dict[str, Any]) -> dict[str, str]:
-    news = {"eventflow:config": {"id": asked.id, "name": asked.name, "config": config}}
-    text = json.dumps(news)  # ASCII only, as headers are
+def _as_text(config: dict[str, Any]) -> str:
+    text = json.dumps(config, ensure_ascii=False)
+    _check_length(text)
+    return text
+
+
+def _check_length(text: str) -> None:
     if len(text) > LARGEST:
         raise Refused(400, f"A configuration has at most {LARGEST:,} characters here.")
-    return {"HX-Trigger": text}
 
 
 def _refusal(refused: Refused) -> HttpResponse:

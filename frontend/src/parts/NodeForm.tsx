@@ -11,6 +11,16 @@ interface ConfigNews {
   readonly config: Config;
 }
 
+const WAS = "input[data-node-id]";
+
+/** What a piece of the form that has just come says of the node's configuration, if it does. */
+function newsIn(piece: Element): ConfigNews | null {
+  const was = piece.matches(WAS) ? piece : piece.querySelector(WAS);
+  if (!(was instanceof HTMLInputElement)) return null;
+  const { nodeId: id = "", nodeName: name = "" } = was.dataset;
+  return { id, name, config: JSON.parse(was.value) as Config };
+}
+
 const asText = (name: string, config: Config): string => JSON.stringify([name, config]);
 
 export function NodeForm({ node }: { node: FlowNode }) {
@@ -19,12 +29,13 @@ export function NodeForm({ node }: { node: FlowNode }) {
 
   useEffect(() => {
     const take = (event: Event) => {
-      const news = (event as CustomEvent<ConfigNews>).detail;
+      const news = newsIn(event.target as Element);
+      if (!news) return;
       if (news.id === node.id) shown.current = asText(news.name, news.config);
       editor.configure(news.id, news.name, news.config);
     };
-    document.body.addEventListener("eventflow:config", take);
-    return () => document.body.removeEventListener("eventflow:config", take);
+    document.body.addEventListener("htmx:load", take);
+    return () => document.body.removeEventListener("htmx:load", take);
   }, [editor, node.id]);
 
   useEffect(() => {
