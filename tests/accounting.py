@@ -5,7 +5,7 @@ from collections import Counter as Tally
 from workflows.models import Counter, Effect, Flow, Held, Trace
 from workflows.storage.plans import load_plan
 
-_FINAL = ("passed", "filtered", "deduplicated", "expired", "delivered", "dead")
+_FINAL = ("passed", "filtered", "deduplicated", "batched", "expired", "delivered", "dead")
 
 
 def assert_balanced(flow: Flow) -> None:

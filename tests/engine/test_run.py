@@ -276,7 +276,7 @@ SHAPES = st.tuples(
     st.lists(st.sampled_from(KINDS), min_size=1, max_size=5),
     st.sets(st.tuples(st.integers(0, 4), st.integers(0, 4), st.sampled_from(["out", "error"]))),
 )
-FINAL = {"passed", "filtered", "deduplicated", "expired", "delivered", "dead"}
+FINAL = {"passed", "filtered", "deduplicated", "batched", "expired", "delivered", "dead"}
 
 
 @settings(max_examples=60, deadline=None)

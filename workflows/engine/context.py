@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from workflows.engine.event import JSON, Event
 from workflows.engine.expression import Activation, bind
-from workflows.engine.keys import effect_key, stable_random
+from workflows.engine.keys import effect_key, stable_key, stable_random
 from workflows.engine.node import NodeError
 from workflows.engine.walk import Arrival
 
@@ -19,7 +19,7 @@ class Surroundings(Protocol):
     @property
     def now(self) -> float:
         """Unix seconds, taken once for the run: the moment of its replies, from which retries
-        count, and the least from which state expires. Fresh events never depend on it."""
+        count, the least from which state expires, and every node's `ctx.wall`."""
 
     def load_state(self, node_id: str, keys: Sequence[str]) -> dict[str, JSON]:
         """The stored values of these keys, expired ones left out. One call a node and batch."""
@@ -110,10 +110,12 @@ class NodeState:
 class NodeContext:
     """A node's `ctx`; one object a node and run, pointed at one arrival after another."""
 
-    def __init__(self, names: Mapping[str, str], node_id: str, views: Views) -> None:
+    def __init__(
+        self, names: Mapping[str, str], node_id: str, views: Views, wall: float = 0.0
+    ) -> None:
         self._workspace, self._flow = names["workspace"], names["flow"]
         self.node_id = node_id
-        self.now = 0.0
+        self.now, self.wall = 0.0, wall
         self.state = NodeState(node_id)
         self._views = views
         self._arrival: Arrival | None = None
@@ -126,6 +128,10 @@ class NodeContext:
     def key(self) -> str:
         """See `engine.node.Context.key`."""
         return self.effect_key(0)
+
+    def name(self, *parts: str | int) -> str:
+        """See `engine.node.Context.name`."""
+        return stable_key(self._workspace, self._flow, self.node_id, *parts)
 
     def effect_key(self, nth: int) -> str:
         """The idempotency key of the arrival's effect number `nth`."""

@@ -6,7 +6,7 @@ class. A node never does I/O, never sleeps, never reads a clock: it yields resul
 """
 
 from collections.abc import Iterator
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 import msgspec
 from pydantic import BaseModel, ConfigDict
@@ -32,10 +32,11 @@ class NodeConfig(BaseModel):
 
 # --- what `handle`, `settle` and `release` may yield; a bare `(port, event)` tuple is an emission
 class Filtered(msgspec.Struct, frozen=True):
-    """The event ends here, by decision. `outcome` tells which decision."""
+    """The event ends here, by decision. `outcome` tells which decision; "passed" is for an event
+    that went on earlier and was held besides."""
 
     reason: str
-    outcome: str = "filtered"  # or "deduplicated", "expired"
+    outcome: Literal["filtered", "deduplicated", "batched", "expired", "passed"] = "filtered"
 
 
 class Delivered(msgspec.Struct, frozen=True):
@@ -95,6 +96,9 @@ class Context(Protocol):
     # Unix seconds: when the event was accepted, or when the last hold that let it go was due, or
     # when the last reply it waited for came.
     now: float
+    # Unix seconds: when this run takes place, later than `now` where the flow is behind. Not the
+    # same when it runs again: only for what is about the present, such as an age.
+    wall: float
 
     @property
     def state(self) -> State:
@@ -103,6 +107,9 @@ class Context(Protocol):
     @property
     def key(self) -> str:
         """32 hex digits that name this arrival, the same whenever it is handled again."""
+
+    def name(self, *parts: str | int) -> str:
+        """32 hex digits for what this node makes of `parts`, the same whenever it makes it."""
 
     def variables(self, event: Event) -> Activation:
         """The event bound for expressions; made once per event and shared by all its nodes."""

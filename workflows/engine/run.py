@@ -128,7 +128,9 @@ class _Runner:
     def _handle_all(self, planned: PlannedNode, calls: list[_Call]) -> None:
         ctx = self._contexts.get(planned.id)
         if ctx is None:
-            ctx = self._contexts[planned.id] = NodeContext(self._names, planned.id, self._views)
+            wall = self._surroundings.now
+            ctx = NodeContext(self._names, planned.id, self._views, wall)
+            self._contexts[planned.id] = ctx
         state_keys = self._load_state(planned, calls, ctx) if planned.keeps_state else []
         for index, call in enumerate(calls):
             arrival, settlement = call.arrival, call.settlement

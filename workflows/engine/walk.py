@@ -35,8 +35,9 @@ class Settlement(msgspec.Struct, frozen=True):
 class Step(msgspec.Struct, frozen=True):
     """One node's part in one trace.
 
-    `outcome`: passed, filtered, deduplicated, expired, delivered, dead (final), or held, waiting,
-    retrying (the arrival is still there and a later step will end it).
+    `outcome`: passed, filtered, deduplicated, batched (it went into another event), expired,
+    delivered, dead (final), or held, waiting, retrying (the arrival is still there and a later
+    step will end it).
 
     `why` is what the node told about its decision (a condition: {"condition": [{"text", "value",
     "values", "error"?, "skipped"?}], "result"}), with these keys added where they apply: `reason`

@@ -67,6 +67,7 @@ WORDS = {
     "passed": ("ok", "Passed on"),
     "filtered": ("filtered", "Filtered"),
     "deduplicated": ("filtered", "Repeat set aside"),
+    "batched": ("filtered", "Joined with others"),
     "expired": ("filtered", "Expired"),
     "delivered": ("ok", "Delivered"),
     "dead": ("failed", "Dead letter"),
