@@ -11,6 +11,7 @@ REFUSED = [
     ("channels", {"slug": "a" * 65}, "slug"),
     ("connections", {"name": "Hub", "secret": "x"}, "name"),
     ("connections", {"name": "hub-", "secret": "x"}, "name"),
+    ("connections", {"name": "a" * 61, "secret": "x"}, "name"),
 ]
 
 

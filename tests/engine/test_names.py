@@ -2,7 +2,7 @@
 
 import pytest
 
-from workflows.engine.names import channel_refusal, connection_refusal
+from workflows.engine.names import channel_refusal, connection_refusal, flow_refusal
 
 # name -> whether a channel and a connection may have it
 NAMES = [
@@ -30,3 +30,25 @@ def test_a_name_is_refused_with_what_to_do(
     ):
         assert refusal.startswith("Use small letters") is not is_taken
         assert bool(refusal) is not is_taken
+
+
+# slug -> how the refusal begins
+SLUGS = [
+    ("orders-2", ""),
+    ("Orders_2", ""),
+    ("a" * 60, ""),
+    ("a" * 61, "Use 1 to 60"),
+    ("", "Use 1 to 60"),
+    ("or ders", "Use 1 to 60"),
+    ("orders\n", "Use 1 to 60"),
+    ("\u00f6rders", "Use 1 to 60"),
+    ("new", "“new” is an address"),
+    ("import", "“import” is an address"),
+    ("New", ""),
+]
+
+
+@pytest.mark.parametrize(("slug", "begins"), SLUGS)
+def test_a_flow_may_be_called_what_an_address_can_hold(slug: str, begins: str) -> None:
+    assert flow_refusal(slug).startswith(begins)
+    assert bool(flow_refusal(slug)) is bool(begins)

@@ -36,9 +36,9 @@ NEW_FLOWS = [
     ({"name": "A", "slug": "Own_slug"}, 302, "Own_slug"),
     ({"name": ""}, 422, "Give the flow a name."),
     ({"name": "Orders"}, 422, "There is a flow of that address already"),
-    ({"name": "A", "slug": "a b"}, 422, "Use letters, digits, hyphens"),
-    ({"name": "注文"}, 422, "Use letters, digits, hyphens"),  # nothing is left for a slug
-    ({"name": "Import"}, 422, "taken by a page"),
+    ({"name": "A", "slug": "a b"}, 422, "Use 1 to 60 letters, digits, hyphens"),
+    ({"name": "注文"}, 422, "Use 1 to 60 letters, digits, hyphens"),  # nothing is left for a slug
+    ({"name": "Import"}, 422, "an address of its own"),
 ]
 
 
@@ -68,7 +68,7 @@ def _file(body: object) -> SimpleUploadedFile:
         (b"", "This is not JSON"),
         ({"format": "other"}, "The format must be"),
         ({"format": "eventflow/1", "slug": "a b"}, "be one"),
-        ({"format": "eventflow/1", "slug": "new"}, "taken by a page"),
+        ({"format": "eventflow/1", "slug": "new"}, "an address of its own"),
         (b"[" * 100_000, "This is not JSON that can be read"),
         (b" " * 1_100_000, "this one is larger"),
     ],

@@ -18,8 +18,8 @@ from workflows.api.problems import Problem
 from workflows.api.publishing import publish, version_of
 from workflows.api.reading import read_body
 from workflows.api.schema import operation
-from workflows.api.shapes import DraftBody, DraftShape, ImportedShape, SavedShape, check_slug
-from workflows.engine import flowfile
+from workflows.api.shapes import DraftBody, DraftShape, ImportedShape, SavedShape
+from workflows.engine import flowfile, names
 from workflows.engine.describe import describe
 from workflows.models import Flow
 from workflows.nodes.registry import node_types
@@ -136,10 +136,8 @@ class Import(ApiView):
         if wanted not in ("", "0", "1", "false", "true"):
             raise Problem(400, "?publish= is true or false.")
         document = _checked(request.data)
-        try:
-            check_slug(document["slug"])
-        except ValidationError as error:
-            raise ValidationError({"slug": error.detail}) from None
+        if says := names.flow_refusal(document["slug"]):
+            raise ValidationError({"slug": [says]})
         try:
             flow = flows.import_document(self.caller.workspace_id, document, self.caller.user_id)
         except (flows.Changed, IntegrityError):

@@ -32,7 +32,7 @@ Door = Callable[..., Awaitable[HttpResponse]]
 def _rows(found: Sequence[EventRow], slugs: dict[int, str]) -> Any:
     lines = [
         {
-            "position": f"{row.channel_id}-{row.partition}-{row.offset}",
+            "position": row.position,
             "channel": slugs[row.channel_id],
             "id": row.event_id,
             "type": row.type,

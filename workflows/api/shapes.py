@@ -1,6 +1,6 @@
 """How do flows, channels and the things of a workspace look, on their way in and out?"""
 
-import re
+from collections.abc import Callable
 from typing import Any
 
 from rest_framework import serializers
@@ -8,34 +8,17 @@ from rest_framework import serializers
 from workflows.engine import names
 from workflows.storage import people
 
-_RESERVED = ("import", "new")  # addresses of their own
-_SLUG = re.compile(r"[A-Za-z0-9_-]{1,60}\Z")
 _FLOW_FILE = "A flow as a file has it: format, name, nodes, wires, settings, layout."
 
 
-def check_slug(text: str) -> None:
-    """Raises ValidationError for what can't be a flow's slug."""
-    if not _SLUG.match(text):
-        raise serializers.ValidationError(
-            "Use 1 to 60 letters, digits, hyphens and underscores (no spaces)."
-        )
-    if text in _RESERVED:
-        raise serializers.ValidationError(f"“{text}” is an address of its own: choose another.")
+def refusing(refusal: Callable[[str], str]) -> Callable[[str], None]:
+    """A validator from a rule that says why a name is refused, or nothing."""
 
+    def check(name: str) -> None:
+        if says := refusal(name):
+            raise serializers.ValidationError(says)
 
-def check_channel(name: str) -> None:
-    """Raises ValidationError for a name that no node could read or write."""
-    _refuse(names.channel_refusal(name))
-
-
-def check_connection(name: str) -> None:
-    """Raises ValidationError for a name that no node could give."""
-    _refuse(names.connection_refusal(name))
-
-
-def _refuse(says: str) -> None:
-    if says:
-        raise serializers.ValidationError(says)
+    return check
 
 
 class FlowShape(serializers.Serializer[Any]):
@@ -52,7 +35,7 @@ class FlowShape(serializers.Serializer[Any]):
 
 
 class NewFlow(serializers.Serializer[Any]):
-    slug = serializers.CharField(validators=[check_slug])
+    slug = serializers.CharField(validators=[refusing(names.flow_refusal)])
     name = serializers.CharField(max_length=120)
     description = serializers.CharField(max_length=10_000, required=False, allow_blank=True)
 
@@ -180,7 +163,7 @@ class ChannelShape(serializers.Serializer[Any]):
 
 
 class NewChannel(serializers.Serializer[Any]):
-    slug = serializers.CharField(validators=[check_channel])
+    slug = serializers.CharField(validators=[refusing(names.channel_refusal)])
     name = serializers.CharField(max_length=120, required=False, allow_blank=True)
     partitions = serializers.IntegerField(min_value=1, max_value=64, required=False)
     retention_days = serializers.IntegerField(min_value=1, max_value=3650, required=False)
@@ -227,7 +210,7 @@ class ConnectionBody(serializers.Serializer[Any]):
 
 
 class NewConnection(ConnectionBody):
-    name = serializers.CharField(validators=[check_connection])
+    name = serializers.CharField(max_length=60, validators=[refusing(names.connection_refusal)])
 
 
 class WorkspaceShape(serializers.Serializer[Any]):

@@ -13,7 +13,7 @@ from workflows.api.paging import limit_of, place_of, woven
 from workflows.api.problems import Problem
 from workflows.api.runshapes import TraceShape, WholeTraceShape
 from workflows.api.schema import operation
-from workflows.storage import cursors, flowrows, log, tracepages, traces
+from workflows.storage import cursors, eventpages, flowrows, log, tracepages, traces
 from workflows.storage.parts import TraceRef
 from workflows.storage.traces import TraceRow
 from workflows.traces.rows import row_as_dict, steps_of
@@ -91,5 +91,5 @@ def _origin(ref: TraceRef) -> tuple[str, dict[str, Any] | None]:
     """Where the trace's event lies, and the event itself while it is still there."""
     channel_id = cursors.channel_of(ref.subscription_id)
     stored = log.read_one(channel_id, ref.partition, ref.offset)
-    position = f"{channel_id}-{ref.partition}-{ref.offset}"
+    position = eventpages.position(channel_id, ref.partition, ref.offset)
     return position, None if stored is None else orjson.loads(stored.body)

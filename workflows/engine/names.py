@@ -1,4 +1,6 @@
-"""Which names may flows refer to? Those that the nodes' configurations take, and no others."""
+"""Which names may flows have, and to which may they refer? Those that nodes can give, no others."""
+
+import re
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -6,7 +8,16 @@ from workflows.engine.fields import ConnectionName, Slug
 
 _CHANNEL: TypeAdapter[str] = TypeAdapter(Slug)
 _CONNECTION: TypeAdapter[str] = TypeAdapter(ConnectionName)
+_FLOW = re.compile(r"[A-Za-z0-9_-]{1,60}")
+_PAGES = ("import", "new")  # addresses beside the flows'
 _ENDS = "at most 64; begin and end with a letter or digit."
+
+
+def flow_refusal(slug: str) -> str:
+    """Why no flow can have that slug; "" when one can."""
+    if not _FLOW.fullmatch(slug):
+        return "Use 1 to 60 letters, digits, hyphens and underscores (no spaces)."
+    return f"“{slug}” is an address of its own: choose another." if slug in _PAGES else ""
 
 
 def channel_refusal(name: str) -> str:

@@ -34,6 +34,16 @@ class EventRow(NamedTuple):
     key: str
     accepted_at: float
 
+    @property
+    def position(self) -> str:
+        """How addresses name its place."""
+        return position(self.channel_id, self.partition, self.offset)
+
+
+def position(channel_id: int, partition: int, offset: int) -> str:
+    """How addresses name an event's place in the log."""
+    return f"{channel_id}-{partition}-{offset}"
+
 
 def page(
     channel_ids: Sequence[int], wanted: Wanted, place: Place, limit: int

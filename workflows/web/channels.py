@@ -5,19 +5,19 @@ from django.contrib import messages
 from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
+from workflows.engine import names
 from workflows.storage import channeledits, channels, figures
 from workflows.web.access import Here, member
-from workflows.web.context import Crumb, page, part, wants
-from workflows.web.naming import check_channel
+from workflows.web.context import Crumb, form_page, page, part, wants
+from workflows.web.naming import refusing
 
 
 class NewChannel(forms.Form):
     slug = forms.CharField(
         error_messages={"required": "Give the channel a name."},
-        validators=[check_channel],
+        validators=[refusing(names.channel_refusal)],
     )
     partitions = forms.IntegerField(min_value=1, max_value=64, initial=channels.DEFAULT_PARTITIONS)
     retention_days = forms.IntegerField(min_value=1, max_value=3650, initial=7)
@@ -53,16 +53,6 @@ def new(request: HttpRequest, here: Here) -> HttpResponse:
         else:
             messages.success(request, f"Made the channel {made.slug}.")
             return redirect("channels", here.workspace)
-    crumbs = [
-        Crumb("Channels", reverse("channels", args=[here.workspace])),
-        Crumb("New channel"),
-    ]
-    return page(
-        request,
-        here,
-        "workflows/channels/new.html",
-        {"form": form},
-        section="channels",
-        crumbs=crumbs,
-        status=422 if form.errors else 200,
+    return form_page(
+        request, here, "workflows/channels/new.html", form, section="channels", title="New channel"
     )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -70,13 +71,43 @@ def part(
     return response
 
 
-def flow_crumbs(here: Here, flow: Flow, title: str) -> list[Crumb]:
-    """The way to a page about a flow."""
-    return [
+def form_page(
+    request: HttpRequest, here: Here, template: str, form: Form, *, section: str, title: str
+) -> HttpResponse:
+    """The page on which something new of a section is made."""
+    name = next(one.text for one in SECTIONS if one.name == section)
+    crumbs = [Crumb(name, reverse(section, args=[here.workspace])), Crumb(title)]
+    status = 422 if form.errors else 200
+    return page(
+        request, here, template, {"form": form}, section=section, crumbs=crumbs, status=status
+    )
+
+
+def flow_page(
+    request: HttpRequest,
+    here: Here,
+    flow: Flow,
+    tab: str,
+    title: str,
+    context: Mapping[str, Any],
+    status: int = 200,
+) -> HttpResponse:
+    """A page about a flow, `workflows/flows/{tab}.html`, with the tabs that lead to the others."""
+    crumbs = [
         Crumb("Flows", reverse("flows", args=[here.workspace])),
         Crumb(flow.name, reverse("flow", args=[here.workspace, flow.slug])),
         Crumb(title),
     ]
+    template, around = f"workflows/flows/{tab}.html", {"flow": flow, "tab": tab}
+    return page(
+        request,
+        here,
+        template,
+        {**around, **context},
+        section="flows",
+        crumbs=crumbs,
+        status=status,
+    )
 
 
 def wants(request: HttpRequest, name: str) -> bool:

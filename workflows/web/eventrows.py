@@ -47,7 +47,7 @@ def newest(channel: Channel) -> dict[str, Any] | None:
 
 def _line(row: EventRow, body: bytes) -> Line:
     return Line(
-        f"{row.channel_id}-{row.partition}-{row.offset}",
+        row.position,
         row.event_id,
         row.type,
         row.key,

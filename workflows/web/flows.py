@@ -2,22 +2,19 @@
 
 from django import forms
 from django.contrib import messages
-from django.core.validators import validate_slug
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import reverse
 from django.utils.text import slugify
 from django.views.decorators.http import require_GET, require_http_methods
 
-from workflows.engine import flowfile
+from workflows.engine import flowfile, names
 from workflows.storage import flows
 from workflows.web import flowlines
 from workflows.web.access import Here, flow_or_404, member
-from workflows.web.context import Crumb, flow_crumbs, page, part, wants
+from workflows.web.context import Crumb, flow_page, form_page, page, part, wants
 
 _TAKEN = "There is a flow of that address already: choose another."
-_RESERVED = frozenset(("new", "import"))  # addresses of pages beside the flows'
 
 
 class NewFlow(forms.Form):
@@ -32,17 +29,9 @@ class NewFlow(forms.Form):
         )
         if "name" in self.cleaned_data:
             self.cleaned_data["slug"] = slug
-            self._check(slug)
+            if says := names.flow_refusal(slug):
+                self.add_error("slug", says)
         return self.cleaned_data
-
-    def _check(self, slug: str) -> None:
-        if slug in _RESERVED:
-            self.add_error("slug", f"“{slug}” is taken by a page: choose another.")
-            return
-        try:
-            validate_slug(slug)
-        except forms.ValidationError:
-            self.add_error("slug", "Use letters, digits, hyphens and underscores only.")
 
 
 class FlowFile(forms.Form):
@@ -62,13 +51,8 @@ class FlowFile(forms.Form):
             raise forms.ValidationError("A flow file is UTF-8 text; this one isn't.") from None
         except flowfile.FlowFileError as error:
             raise forms.ValidationError(str(error)) from None
-        slug = str(document["slug"])
-        try:
-            validate_slug(slug)
-        except forms.ValidationError:
-            raise forms.ValidationError(f"The file's slug \"{slug[:60]}\" can't be one.") from None
-        if len(slug) > 60 or slug in _RESERVED:
-            raise forms.ValidationError("The file's slug is too long or taken by a page.")
+        if says := names.flow_refusal(document["slug"]):
+            raise forms.ValidationError(f"The file's slug can't be one. {says}")
         return document
 
 
@@ -96,7 +80,9 @@ def new(request: HttpRequest, here: Here) -> HttpResponse:
             form.add_error("slug", _TAKEN)
         else:
             return redirect("flow", here.workspace, slug)
-    return _form_page(request, here, "workflows/flows/new.html", form, "New flow")
+    return form_page(
+        request, here, "workflows/flows/new.html", form, section="flows", title="New flow"
+    )
 
 
 @require_http_methods(["GET", "POST"])
@@ -121,7 +107,9 @@ def import_file(request: HttpRequest, here: Here) -> HttpResponse:
         else:
             messages.success(request, "Imported as a draft. Publish it to let it run.")
         return redirect("flow", here.workspace, flow.slug)
-    return _form_page(request, here, "workflows/flows/import.html", form, "Import a flow")
+    return form_page(
+        request, here, "workflows/flows/import.html", form, section="flows", title="Import a flow"
+    )
 
 
 @require_http_methods(["GET", "POST"])
@@ -136,24 +124,5 @@ def delete(request: HttpRequest, here: Here, slug: str) -> HttpResponse:
             messages.success(request, f"Deleted {flow.name}.")
             return redirect("flows", here.workspace)
         error = f"Type {flow.slug} to confirm."
-    crumbs = flow_crumbs(here, flow, "Delete")
-    context = {"flow": flow, "error": error, "tab": "delete"}
-    return page(
-        request,
-        here,
-        "workflows/flows/delete.html",
-        context,
-        section="flows",
-        crumbs=crumbs,
-        status=422 if error else 200,
-    )
-
-
-def _form_page(
-    request: HttpRequest, here: Here, template: str, form: forms.Form, title: str
-) -> HttpResponse:
-    crumbs = [Crumb("Flows", reverse("flows", args=[here.workspace])), Crumb(title)]
-    status = 422 if form.errors else 200
-    return page(
-        request, here, template, {"form": form}, section="flows", crumbs=crumbs, status=status
-    )
+    status = 422 if error else 200
+    return flow_page(request, here, flow, "delete", "Delete", {"error": error}, status)

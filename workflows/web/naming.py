@@ -1,20 +1,15 @@
-"""How does a form refuse the names that flows can't refer to?"""
+"""How does a form refuse a name that can't be one?"""
+
+from collections.abc import Callable
 
 from django.core.exceptions import ValidationError
 
-from workflows.engine import names
 
+def refusing(refusal: Callable[[str], str]) -> Callable[[str], None]:
+    """A validator from a rule that says why a name is refused, or nothing."""
 
-def check_channel(name: str) -> None:
-    """Raises ValidationError for a name that no node could read or write."""
-    _refuse(names.channel_refusal(name))
+    def check(name: str) -> None:
+        if says := refusal(name):
+            raise ValidationError(says)
 
-
-def check_connection(name: str) -> None:
-    """Raises ValidationError for a name that no node could give."""
-    _refuse(names.connection_refusal(name))
-
-
-def _refuse(says: str) -> None:
-    if says:
-        raise ValidationError(says)
+    return check

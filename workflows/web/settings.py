@@ -7,11 +7,12 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from workflows.engine import names
 from workflows.storage import connections as kept
 from workflows.storage import people
 from workflows.web.access import NOT_HERE, Here, member
 from workflows.web.context import Crumb, page
-from workflows.web.naming import check_connection
+from workflows.web.naming import refusing
 
 SCOPES = (
     ("events:write", "Send events"),
@@ -34,7 +35,7 @@ class NewToken(forms.Form):
 class NewConnection(forms.Form):
     name = forms.CharField(
         max_length=60,
-        validators=[check_connection],
+        validators=[refusing(names.connection_refusal)],
         error_messages={"required": "Name the connection; flows refer to it by this name."},
     )
     secret = forms.CharField(

@@ -15,6 +15,7 @@ from workflows.nodes.registry import node_types
 from workflows.storage import (
     cursors,
     deadletters,
+    eventpages,
     flowrows,
     log,
     tracepages,
@@ -113,7 +114,7 @@ def _context(flow: Flow, ref: TraceRef, row: TraceRow) -> dict[str, Any]:
         "steps": steps,
         "shares": shares(row, steps, end),
         "total_ms": (end - row.accepted_at) * 1000,
-        "position": f"{channel_id}-{ref.partition}-{ref.offset}",
+        "position": eventpages.position(channel_id, ref.partition, ref.offset),
         "event": None if body is None else coloured(body),
         "runs": _runs(channel_id, ref),
         "letters": deadletters.of_trace(flow.pk, ref),

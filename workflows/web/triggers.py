@@ -12,7 +12,7 @@ from workflows.models import Flow
 from workflows.nodes.registry import node_types
 from workflows.storage import doors
 from workflows.web.access import Here, flow_or_404, member
-from workflows.web.context import flow_crumbs, page
+from workflows.web.context import flow_page
 from workflows.web.jsonview import coloured
 
 _SHOWN_REJECTED = 50
@@ -50,7 +50,7 @@ def trigger(request: HttpRequest, here: Here, slug: str) -> HttpResponse:
     host = request.build_absolute_uri("/").rstrip("/")
     ways = _ways(here, flow, host)
     context = {"ways": ways, "trigger_url": f"{host}/api/v1/flows/{slug}/trigger"}
-    return _tab(request, here, flow, "workflows/flows/trigger.html", "Trigger", context)
+    return flow_page(request, here, flow, "trigger", "Trigger", context)
 
 
 @require_GET
@@ -68,23 +68,7 @@ def rejected(request: HttpRequest, here: Here, slug: str) -> HttpResponse:
         )
         for one in doors.rejected(flow.pk, _SHOWN_REJECTED)
     ]
-    context = {"refusals": refusals}
-    return _tab(request, here, flow, "workflows/flows/rejected.html", "Rejected requests", context)
-
-
-def _tab(
-    request: HttpRequest, here: Here, flow: Flow, template: str, title: str, context: dict[str, Any]
-) -> HttpResponse:
-    crumbs = flow_crumbs(here, flow, title)
-    tab = title.partition(" ")[0].lower()
-    return page(
-        request,
-        here,
-        template,
-        {**context, "flow": flow, "tab": tab},
-        section="flows",
-        crumbs=crumbs,
-    )
+    return flow_page(request, here, flow, "rejected", "Rejected requests", {"refusals": refusals})
 
 
 def _ways(here: Here, flow: Flow, host: str) -> list[Way]:

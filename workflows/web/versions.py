@@ -11,7 +11,7 @@ from workflows.engine.flowfile import diff
 from workflows.models import Flow, FlowVersion
 from workflows.storage import flowrows, flows, versions
 from workflows.web.access import NOT_HERE, Here, flow_or_404, member
-from workflows.web.context import flow_crumbs, page
+from workflows.web.context import flow_page
 from workflows.web.paging import read_number
 
 _ON_A_PAGE = 20
@@ -73,25 +73,14 @@ def _list_page(
     before = read_number(request.GET.get("before", ""))
     newest = versions.page(flow.pk, before, _ON_A_PAGE + 1)  # one more, to compare the last with
     rows = _rows(flow, newest, with_draft=before is None)
-    crumbs = flow_crumbs(here, flow, "Versions")
     context = {
-        "flow": flow,
         "rows": rows,
         "older": newest[_ON_A_PAGE - 1].number if len(newest) > _ON_A_PAGE else None,
         "question": question,
         "choices": _CHOICES,
-        "tab": "versions",
     }
     status = 409 if question else 200
-    return page(
-        request,
-        here,
-        "workflows/flows/versions.html",
-        context,
-        section="flows",
-        crumbs=crumbs,
-        status=status,
-    )
+    return flow_page(request, here, flow, "versions", "Versions", context, status)
 
 
 def _rows(flow: Flow, newest: list[FlowVersion], with_draft: bool) -> list[Row]:
