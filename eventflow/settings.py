@@ -148,6 +148,7 @@ CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_BEAT_SCHEDULE = {
     "tick": {"task": "workflows.tick", "schedule": 0.25, "options": {"expires": 1}},
     "sweep": {"task": "workflows.sweep", "schedule": 1.0, "options": {"expires": 2}},
+    "audit": {"task": "workflows.audit", "schedule": 2.0, "options": {"expires": 4}},
     "prune": {"task": "workflows.prune", "schedule": 60.0, "options": {"expires": 60}},
 }
 

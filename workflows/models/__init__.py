@@ -4,6 +4,7 @@ In the tables that every event touches, moments are Unix seconds (float, the dat
 payloads are UTF-8 JSON bytes: both databases read and write these without conversion.
 """
 
+from workflows.models.alarm import Alarm, CursorCheck, FlowCheck
 from workflows.models.flow import Cursor, Draft, Flow, FlowClock, FlowVersion, Hook, Subscription
 from workflows.models.log import Channel, Event, Head, Seen
 from workflows.models.people import ApiToken, Connection, Membership, Workspace
@@ -11,17 +12,20 @@ from workflows.models.run import Answer, Counter, Memory, Minute, NodeState, Seg
 from workflows.models.work import DeadLetter, Effect, Held, Rejected, Timer
 
 __all__ = [
+    "Alarm",
     "Answer",
     "ApiToken",
     "Channel",
     "Connection",
     "Counter",
     "Cursor",
+    "CursorCheck",
     "DeadLetter",
     "Draft",
     "Effect",
     "Event",
     "Flow",
+    "FlowCheck",
     "FlowClock",
     "FlowVersion",
     "Head",

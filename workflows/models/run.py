@@ -75,7 +75,8 @@ class Segment(models.Model):
 class Counter(models.Model):
     """How often something happened at a node, since the flow exists; written with the cursor.
 
-    `name` is "arrived", an outcome, or "out:<port>" for emissions by that port.
+    `name` is "arrived", an outcome, "out:<port>" for emissions by that port, or "in:…" for where
+    arrivals came from: "wire", "again" (what repeated runs began with), "before" (uncounted).
     """
 
     pk = models.CompositePrimaryKey("flow", "node", "partition", "name")

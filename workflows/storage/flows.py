@@ -23,7 +23,7 @@ from workflows.models import (
     Timer,
 )
 from workflows.nodes.registry import node_types
-from workflows.storage import channels, sql
+from workflows.storage import channels, gaps, sql
 
 Document = dict[str, Any]
 
@@ -202,13 +202,13 @@ def _place_cursors(subscription: Subscription, *, at_head: bool) -> None:
         'SELECT "partition", head, tail FROM workflows_head WHERE channel_id = %s',
         (subscription.channel_id,),
     )
+    places = {partition: head if at_head else tail for partition, head, tail in heads}
+    gaps.begin(subscription.pk, places)
     Cursor.objects.filter(subscription=subscription).delete()
     Cursor.objects.bulk_create(
         [
-            Cursor(
-                subscription=subscription, partition=partition, position=head if at_head else tail
-            )
-            for partition, head, tail in heads
+            Cursor(subscription=subscription, partition=partition, position=position)
+            for partition, position in places.items()
         ]
     )
 

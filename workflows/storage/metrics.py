@@ -19,7 +19,7 @@ def counters(workspace_id: int) -> list[tuple[str, str, str, int]]:
         for flow, node, name, n in sql.fetch(
             "SELECT f.slug, c.node, c.name, SUM(c.n) FROM workflows_counter c"
             " JOIN workflows_flow f ON f.id = c.flow_id WHERE f.workspace_id = %s"
-            " AND c.name NOT LIKE 'out:%%' GROUP BY f.slug, c.node, c.name",
+            " AND c.name NOT LIKE '%%:%%' GROUP BY f.slug, c.node, c.name",
             (workspace_id,),
         )
     ]

@@ -9,6 +9,7 @@ from workflows.storage import sql
 
 _BATCH = 2_000
 _ANSWER_SECONDS = 3_600.0
+_ALARM_SECONDS = 30 * 86_400.0
 
 
 def prune() -> int:
@@ -25,6 +26,7 @@ def prune() -> int:
         ("workflows_seen", "expires_at", 0.0),
         ("workflows_nodestate", "expires_at", 0.0),
         ("workflows_answer", "answered_at", _ANSWER_SECONDS),
+        ("workflows_alarm", "resolved_at", _ALARM_SECONDS),
     ):
         sql.execute(f"DELETE FROM {table} WHERE {column} < {now} - %s", (age,))
     return gone

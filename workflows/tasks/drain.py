@@ -129,7 +129,7 @@ def _take(reader: Reader, plan: Plan, roots: list[Root], moves: list[CursorMove]
     admitted = performer().room.admit(places) if places else []
     now = unix_now()
     publisher = Publisher(reader.workspace_id)
-    setting = Setting(reader.flow_id, reader.version_id, plan.version, now, owner(), publisher)
+    setting = Setting(reader.flow_id, reader.version_id, plan, now, owner(), publisher)
     begun = time.monotonic()
     try:
         part = first_commit(setting, roots, walk, admitted)

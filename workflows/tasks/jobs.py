@@ -9,6 +9,7 @@ from django.db import close_old_connections
 from workflows.storage import cursors, retention, work
 from workflows.storage.parts import Fenced
 from workflows.tasks import clock, health
+from workflows.tasks.audit import audit as run_audit
 from workflows.tasks.drain import drain_slice
 from workflows.tasks.nudge import nudge
 from workflows.tasks.owner import owner
@@ -52,6 +53,13 @@ def sweep() -> None:
     close_old_connections()
     nudge(cursors.lagging())
     cursors.close_finished()
+
+
+@shared_task(name="workflows.audit")
+def audit() -> None:
+    """Check that everything is accounted for, a little at a time."""
+    close_old_connections()
+    run_audit()
 
 
 @shared_task(name="workflows.prune")

@@ -3,6 +3,7 @@
 import logging
 
 from workflows.engine.event import Event
+from workflows.engine.plan import Plan
 from workflows.engine.run import run
 from workflows.engine.walk import Arrival
 from workflows.storage import cursors, deadletters, log
@@ -36,22 +37,22 @@ def redrive(dead_letter_id: int) -> bool:
         return False
     while True:
         try:
-            _run(letter, plan.version, origin, Arrival(0, letter.node, event, letter.path))
+            _run(letter, plan, origin, Arrival(0, letter.node, event, letter.path))
         except Stale:
             continue
         return True
 
 
-def _run(letter: deadletters.Claimable, version: int, origin: Event, arrival: Arrival) -> None:
+def _run(letter: deadletters.Claimable, plan: Plan, origin: Event, arrival: Arrival) -> None:
     flow_id = letter.flow_id
     ref = TraceRef(*letter.ref[:3], deadletters.next_run(letter.ref))
     channel_id = cursors.channel_of(ref.subscription_id)
     root = Root(ref, origin, channel_id, arrival.event.type, arrival.event.id)
     surroundings = Surroundings(flow_id)
-    walk = run(load_plan(letter.version_id), surroundings, arrivals=[arrival])
+    walk = run(plan, surroundings, arrivals=[arrival])
     now = unix_now()
     publisher = Publisher(cursors.workspace_of(flow_id))
-    setting = Setting(flow_id, letter.version_id, version, now, owner(), publisher)
+    setting = Setting(flow_id, letter.version_id, plan, now, owner(), publisher)
     admitted = [False] * len(walk.asks)
     part = first_commit(setting, [root], walk, admitted)
     part.minutes = {}

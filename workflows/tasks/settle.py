@@ -126,7 +126,7 @@ class _Group:
             [(flow_id, ask.arrival.node) for ask in self._walk.asks]
         )
         workspace_id = cursors.workspace_of(flow_id)
-        setting = Setting(flow_id, version_id, plan.version, now, owner(), Publisher(workspace_id))
+        setting = Setting(flow_id, version_id, plan, now, owner(), Publisher(workspace_id))
         self.part = later_commit(setting, self._roots, self._walk, self._admitted)
         self.part.state_read = surroundings.versions
         self.part.retries = retries(

@@ -1,6 +1,7 @@
 """What does a run leave behind? Turns a Walk into the rows of one commit. Pure: writes nothing.
 
-A segment is JSON: `{"at": seconds, "steps": [step, …]}`, a step having the short keys of `_step`.
+A segment is JSON: `{"at": seconds, "steps": [step, …]}`, a step having the short keys of `_step`;
+with `"published": [[channel, event id], …]` where the run put events into channels.
 """
 
 import re
@@ -13,6 +14,7 @@ import orjson
 from workflows.engine.effects import Answer, Publish
 from workflows.engine.event import Event
 from workflows.engine.fingerprint import fingerprint
+from workflows.engine.plan import Plan
 from workflows.engine.walk import Ask, Step, Walk
 from workflows.storage.log import Incoming
 from workflows.storage.parts import (
@@ -30,8 +32,8 @@ from workflows.storage.parts import (
 )
 from workflows.storage.sql import column
 from workflows.storage.work import EFFECT_MARGIN_SECONDS
+from workflows.traces import counts
 
-FINAL = frozenset(("passed", "filtered", "deduplicated", "expired", "delivered", "dead"))
 _ERROR_LENGTH = 300
 _NUL = re.compile(r"((?<!\\)(?:\\\\)*)\\u0000")
 
@@ -52,7 +54,7 @@ class Setting(msgspec.Struct, frozen=True):
 
     flow_id: int
     version_id: int
-    version: int
+    plan: Plan
     now: float
     owner: str
     publish: Callable[[Publish], Incoming]
@@ -66,14 +68,16 @@ def first_commit(
     `admitted` tells, for each of `walk.asks`, whether this process performs it right away.
     """
     part = _common(setting, roots, walk, admitted)
+    counts.add_repeated(part.counters, [root.ref for root in roots], walk)
     opened, dead = _opened(walk, len(roots)), _dead_by_root(walk)
+    published = _published_by_root(walk)
     for i, (root, steps) in enumerate(zip(roots, _by_root(walk, len(roots)), strict=True)):
         delivered = sum(step.outcome == "delivered" for step in steps)
         failures = dead.get(i, [])
         part.traces.append(
             NewTrace(
                 ref=root.ref,
-                version=setting.version,
+                version=setting.plan.version,
                 state=_state(opened[i], len(failures), delivered),
                 open=opened[i],
                 delivered=delivered,
@@ -85,7 +89,7 @@ def first_commit(
                 taken_at=setting.now,
                 ended_at=None if opened[i] else setting.now,
                 error=_error(failures),
-                steps=_segment(setting.now, steps),
+                steps=_segment(setting.now, steps, published.get(i)),
             )
         )
     events = len(roots)
@@ -99,6 +103,7 @@ def later_commit(
     """The commit of settled effects or released holds: each root is a trace that exists."""
     part = _common(setting, roots, walk, admitted)
     opened, dead = _opened(walk, len(roots)), _dead_by_root(walk)
+    published = _published_by_root(walk)
     for i, (root, steps) in enumerate(zip(roots, _by_root(walk, len(roots)), strict=True)):
         failures = dead.get(i, [])
         part.changes.append(
@@ -109,7 +114,7 @@ def later_commit(
                 dead=len(failures),
                 ended_at=setting.now,
                 error=_error(failures),
-                steps=_segment(setting.now, steps),
+                steps=_segment(setting.now, steps, published.get(i)),
             )
         )
     if walk.dead:
@@ -133,7 +138,7 @@ def _common(
     setting: Setting, roots: Sequence[Root], walk: Walk, admitted: Sequence[bool]
 ) -> FlowCommit:
     part = FlowCommit(flow_id=setting.flow_id)
-    part.counters = _count(roots, walk)
+    part.counters = counts.count(setting.plan, [root.ref.partition for root in roots], walk)
     part.effects = [
         _effect(setting, roots, ask, at_once)
         for ask, at_once in zip(walk.asks, admitted, strict=True)
@@ -214,22 +219,6 @@ def _answer(setting: Setting, root: Root, answer: Answer) -> NewAnswer:
     )
 
 
-def _count(roots: Sequence[Root], walk: Walk) -> dict[tuple[str, int, str], int]:
-    counts: dict[tuple[str, int, str], int] = {}
-    for index, node in walk.arrived:
-        where = (node, roots[index].ref.partition, "arrived")
-        counts[where] = counts.get(where, 0) + 1
-    for step in walk.steps:
-        partition = roots[step.root].ref.partition
-        if step.outcome in FINAL:
-            where = (step.node, partition, step.outcome)
-            counts[where] = counts.get(where, 0) + 1
-        for port in step.ports:
-            where = (step.node, partition, f"out:{port}")
-            counts[where] = counts.get(where, 0) + 1
-    return counts
-
-
 def _by_root(walk: Walk, roots: int) -> list[list[Step]]:
     out: list[list[Step]] = [[] for _ in range(roots)]
     for step in walk.steps:
@@ -256,6 +245,15 @@ def _dead_by_root(walk: Walk) -> dict[int, list[dict[str, Any]]]:
     return out
 
 
+def _published_by_root(walk: Walk) -> dict[int, list[tuple[str, str]]]:
+    out: dict[int, list[tuple[str, str]]] = {}
+    for ask in walk.inside:
+        if isinstance(ask.effect, Publish):
+            told = (ask.effect.channel, column(str(ask.effect.event["id"])))
+            out.setdefault(ask.arrival.root, []).append(told)
+    return out
+
+
 def _state(opened: int, dead: int, delivered: int) -> str:
     if opened:
         return "running"
@@ -274,8 +272,11 @@ def _json_column(value: Any) -> str:
     return _NUL.sub(lambda match: match[1] + "\\ufffd", text) if "\\u0000" in text else text
 
 
-def _segment(now: float, steps: list[Step]) -> bytes:
-    return orjson.dumps({"at": now, "steps": [_step(step) for step in steps]})
+def _segment(now: float, steps: list[Step], published: list[tuple[str, str]] | None) -> bytes:
+    out: dict[str, Any] = {"at": now, "steps": [_step(step) for step in steps]}
+    if published:
+        out["published"] = published
+    return orjson.dumps(out)
 
 
 def _step(step: Step) -> dict[str, Any]:

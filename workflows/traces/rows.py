@@ -5,7 +5,7 @@ from typing import Any
 
 from workflows.storage import traces
 from workflows.storage.traces import TraceRow
-from workflows.traces.recorder import FINAL
+from workflows.traces.counts import FINAL
 
 _NAMES = {
     "n": "node",
@@ -25,7 +25,7 @@ def totals(flow_id: int) -> dict[str, Any]:
     nodes: dict[str, dict[str, int]] = {}
     wires: dict[str, int] = {}
     for node, counts in traces.totals(flow_id).items():
-        shown = {name: n for name, n in counts.items() if not name.startswith("out:")}
+        shown = {name: n for name, n in counts.items() if ":" not in name}
         shown["held"] = shown.get("arrived", 0) - sum(shown.get(name, 0) for name in FINAL)
         nodes[node] = shown
         for name, n in counts.items():
