@@ -139,6 +139,18 @@ def compile_expression(source: str, *, want: Want = "any") -> Expression:
     return event_env().compile(source, want=want)
 
 
+@lru_cache(maxsize=1)
+def _key_env() -> Env:
+    return Env({"event": "any"})
+
+
+@lru_cache(maxsize=4096)
+def compile_key(source: str) -> Expression:
+    """Compile over `event` alone. It gives the same whenever the event comes back from a hold,
+    and is evaluated as any other expression."""
+    return _key_env().compile(source)
+
+
 def bind(event: Mapping[str, Any], now: float) -> Activation:
     """Bind a CloudEvents object and the moment (Unix seconds) that `now` shall stand for."""
     return event_env().bind({"event": event, "now": now}, event)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo
 
-from workflows.engine.expression import Env, compile_expression
+from workflows.engine.expression import Env, compile_expression, compile_key
 from workflows.engine.template import JsonTemplate, compile_template
 
 LENIENT = {"lenient": True}
@@ -29,6 +29,23 @@ def _expression(source: str, info: ValidationInfo) -> str:
     if not is_lenient(info):
         compile_expression(source)
     return source
+
+
+def _optional(source: str, info: ValidationInfo) -> str:
+    return _expression(source, info) if source else source
+
+
+def _key(source: str, info: ValidationInfo) -> str:
+    if not is_lenient(info):
+        compile_key(source)
+    return source
+
+
+def _data_path(path: str) -> str:
+    parts = path.split(".")
+    if parts[0] != "data" or not all(parts) or len(parts) > 16:
+        raise ValueError(f'"{path}" must be data, or a path like data.amount.')
+    return path
 
 
 def _template(source: str, info: ValidationInfo) -> str:
@@ -55,6 +72,12 @@ def widget(name: str, **more: Any) -> Any:
 
 ConditionText = Annotated[str, AfterValidator(_condition), widget("expression", want="bool")]
 ExpressionText = Annotated[str, AfterValidator(_expression), widget("expression", want="any")]
+OptionalExpressionText = Annotated[
+    str, AfterValidator(_optional), widget("expression", want="any")
+]  # fmt: skip
+# Without `now`: names what belongs together, also when the event comes back later.
+KeyText = Annotated[str, AfterValidator(_key), widget("expression", want="any")]
+DataPath = Annotated[str, StringConstraints(max_length=200), AfterValidator(_data_path)]
 TemplateText = Annotated[str, AfterValidator(_template), widget("template")]
 LongTemplateText = Annotated[str, AfterValidator(_template), widget("template", lines=6)]
 

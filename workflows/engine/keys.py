@@ -2,6 +2,12 @@
 
 from hashlib import blake2b
 
+import msgspec
+
+from workflows.engine.event import JSON
+
+_LONGEST = 200
+
 
 def stable_key(*parts: str | int) -> str:
     """32 hex digits from the parts, each of which counts with its borders."""
@@ -11,6 +17,19 @@ def stable_key(*parts: str | int) -> str:
         digest.update(b"%d:" % len(data))
         digest.update(data)
     return digest.hexdigest()
+
+
+def value_key(value: JSON, *more: str) -> str:
+    """32 hex digits for a JSON value; those of 1 and "1" differ."""
+    return stable_key(msgspec.json.encode(value, order="sorted").decode(), *more)
+
+
+def key_text(value: JSON) -> str:
+    """A key as people write it: a text as it is, all else as JSON. One that is too long for a
+    column is cut, and told apart by its hash."""
+    text = value if isinstance(value, str) else msgspec.json.encode(value, order="sorted").decode()
+    text = text.replace("\0", "\ufffd")
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 33]}…{stable_key(text)}"
 
 
 def stable_random(*parts: str | int) -> float:

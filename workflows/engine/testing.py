@@ -5,88 +5,23 @@ contract tests of node types and by the editor's "try it".
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
 from workflows.engine.compile import compile_flow, port_names
-from workflows.engine.effects import OUTSIDE, Effect, Reply
+from workflows.engine.effects import OUTSIDE, Reply
 from workflows.engine.event import JSON, Event
 from workflows.engine.graph import Wire
 from workflows.engine.node import Consumer, Context, Example, Node, Producer, Result
 from workflows.engine.plain import rfc3339
 from workflows.engine.plan import Plan, build_plan
-from workflows.engine.run import run
-from workflows.engine.walk import Arrival, Settlement, Walk
+from workflows.engine.rehearsal import NOW as NOW
+from workflows.engine.rehearsal import FakeSurroundings as FakeSurroundings
+from workflows.engine.rehearsal import rehearse
+from workflows.engine.walk import Arrival
 
-NOW = 1_700_000_000.0  # the moment at which tried events are accepted, unless they say otherwise
 EFFECT_KINDS = frozenset(("http", "mail", "publish", "answer"))
-_MOST_ROUNDS = 100
-
-
-class FakeSurroundings:
-    """State in a dictionary, and a clock that stands still."""
-
-    def __init__(self, now: float = NOW) -> None:
-        self._now = now
-        self.stored: dict[tuple[str, str], JSON] = {}
-
-    @property
-    def now(self) -> float:
-        """The moment that it was made with."""
-        return self._now
-
-    def load_state(self, node_id: str, keys: Sequence[str]) -> dict[str, JSON]:
-        """What `commit` has stored and isn't deleted."""
-        return {key: self.stored[node_id, key] for key in keys if (node_id, key) in self.stored}
-
-    def commit(self, walk: Walk) -> None:
-        """Keep a walk's state; expiry is not simulated."""
-        for key, (value, _) in walk.state.items():
-            if value is None:
-                self.stored.pop(key, None)
-            else:
-                self.stored[key] = value
-
-
-class Rehearsal(NamedTuple):
-    """All walks of a try, in order, and the answers that were given."""
-
-    walks: list[Walk]
-    replies: list[tuple[Settlement, Reply]]
-
-
-def rehearse(
-    plan: Plan, arrivals: Sequence[Arrival], replies: Mapping[str, Sequence[Reply]]
-) -> Rehearsal:
-    """Run until nothing is left to do. Effects get the node's `replies` in turn, then 200 with an
-    empty body; what is held is released when due, and retries don't wait."""
-    surroundings = FakeSurroundings()
-    answers = {node_id: iter(given) for node_id, given in replies.items()}
-    done = Rehearsal([], [])
-    walk = run(plan, surroundings, arrivals=arrivals)
-    for _ in range(_MOST_ROUNDS):
-        surroundings.commit(walk)
-        done.walks.append(walk)
-        asked = [(ask.arrival, ask.effect, 1) for ask in walk.asks]
-        asked += [
-            (r.settlement.arrival, r.settlement.effect, r.settlement.attempt + 1)
-            for r in walk.retries
-        ]
-        settled = [_answer(*one, answers) for one in asked]
-        if not settled and not walk.held:
-            break
-        done.replies.extend((one, one.reply) for one in settled)
-        released = [(held.arrival, held.due) for held in walk.held]
-        walk = run(plan, surroundings, settlements=settled, released=released)
-    return done
-
-
-def _answer(
-    arrival: Arrival, effect: Effect, attempt: int, answers: Mapping[str, Iterator[Reply]]
-) -> Settlement:
-    reply = next(answers.get(arrival.node, iter(())), Reply(ok=True, status=200))
-    return Settlement(arrival, effect, reply, attempt)
 
 
 # --- one node, by its worked examples
