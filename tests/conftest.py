@@ -34,9 +34,22 @@ django.setup()
 del os.environ["DJANGO_SETTINGS_MODULE"]
 
 from django.conf import settings  # noqa: E402
+from django.contrib.contenttypes.management import create_contenttypes  # noqa: E402
 from django.db import connections  # noqa: E402
+from django.db.models.signals import post_migrate  # noqa: E402
 
 assert HOME.resolve() == settings.EVENTFLOW_HOME, "the settings were loaded too early"
+
+# What costs each test a tenth of a second and decides nothing that is tested here: slow password
+# hashes, a listing of all static files for each client, and rows of Django's own permissions,
+# made anew after each flush of the database. Processes of their own (`Stack`) have all of it.
+settings.PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.MD5PasswordHasher",
+    *settings.PASSWORD_HASHERS,
+]
+settings.WHITENOISE_AUTOREFRESH = True
+post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
+post_migrate.disconnect(create_contenttypes)
 
 from tests import servers  # noqa: E402
 from workflows.management import children  # noqa: E402

@@ -192,16 +192,10 @@ class Stack:
         """What the processes have printed so far."""
         return "\n".join(self._lines)
 
-    def stop(self, grace_seconds: float = 5.0) -> None:
-        """End everything: by SIGTERM, and by SIGKILL after the grace."""
-        for child in self._children:
-            child.signal(signal.SIGCONT, group=True)
-        stop(self._children, lambda elapsed: elapsed < grace_seconds)
-        self._children.clear()
-
     def close(self) -> None:
-        """Stop, and end the watchdog too."""
-        self.stop()
+        """Kill everything: nothing is left that a later test could need."""
+        stop(self._children, lambda elapsed: False)
+        self._children.clear()
         self._watchdog.close()
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import make_password
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests import make
@@ -44,7 +45,9 @@ def sink() -> Iterator[Sink]:
 def page(stack: Stack, browser: Browser) -> Iterator[Page]:
     """A page of the running product, logged in as the owner `ada`. Anything that the browser
     complains about (scripts, the content security policy) fails the test at its end."""
-    user = get_user_model().objects.create_user("ada", password=PASSWORD)
+    user = get_user_model().objects.create(
+        username="ada", password=make_password(PASSWORD, hasher="pbkdf2_sha256")
+    )
     Membership.objects.create(workspace=make.workspace(), user=user, role="owner")
     stack.start()
     context = browser.new_context(

@@ -47,7 +47,6 @@ class World(NamedTuple):
 @pytest.fixture(autouse=True)
 def _fresh(db: None, valkey: str, settings: Any) -> Iterator[None]:
     """Rolled-back tests use ids again: what the process remembers by id must go with them."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # quick ones
     channels.forget()
     for cached in (load_plan, cursors.workspace_of, cursors.channel_of):
         cached.cache_clear()
