@@ -34,6 +34,7 @@ PAGES = (
     Page("publish_again", "editor", ("orders", "1"), {}, (302,)),
     Page("trigger", "viewer", ("orders",)),
     Page("rejected", "editor", ("orders",)),
+    Page("acknowledge", "operator", ("orders",), {}, (302,)),
     Page("delete", "owner", ("orders",)),
     Page("traces", "viewer"),
     Page("trace", "viewer", (".trace",)),

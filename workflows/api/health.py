@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
-from workflows.storage import metrics, people, sql
+from workflows.storage import alarms, metrics, people, sql
 from workflows.storage.sqlite.lock import wait_p99
 
 
@@ -70,4 +70,24 @@ class _Collector:
             "Wait for SQLite's write lock in this web process. Above 0.1: move to PostgreSQL.",
             value=wait_p99(),
         )
-        return [arrivals, lag, parked, dead, waited]
+        return [arrivals, lag, parked, dead, waited, *_accounting(self._workspace_id)]
+
+
+def _accounting(workspace_id: int) -> list[GaugeMetricFamily]:
+    standing = GaugeMetricFamily(
+        "eventflow_accounting_alarms", "Alarms that aren't resolved.", labels=["flow"]
+    )
+    behind = GaugeMetricFamily(
+        "eventflow_accounting_unchecked",
+        "Events taken whose traces the sweep has still to look at.",
+        labels=["flow"],
+    )
+    missing = GaugeMetricFamily(
+        "eventflow_unaccounted", "Arrivals unaccounted for.", labels=["flow", "node", "kind"]
+    )
+    for flow, checked in alarms.checks(workspace_id).items():
+        standing.add_metric([flow], checked.alarms)
+        behind.add_metric([flow], checked.unchecked)
+    for flow, node, kind, n in alarms.figures(workspace_id):
+        missing.add_metric([flow, node, kind], n)
+    return [standing, behind, missing]

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from workflows.api import (
+    alarms,
     channels,
     deadletters,
     drafts,
@@ -38,6 +39,8 @@ urlpatterns = [
     path("dead-letters/<int:number>", deadletters.OneDeadLetter.as_view()),
     path("dead-letters/<int:number>/redrive", deadletters.Redrive.as_view()),
     path("dead-letters/<int:number>/discard", deadletters.Discard.as_view()),
+    path("alarms", alarms.AlarmList.as_view()),
+    path("alarms/<int:number>/acknowledge", alarms.Acknowledge.as_view()),
     path("tokens", people.TokenList.as_view()),
     path("tokens/<int:number>", people.OneToken.as_view()),
     path("connections", people.ConnectionList.as_view()),

@@ -1,6 +1,7 @@
 """Where doesn't the accounting come out even, and since when? Raised once, resolved by itself."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from django.db.models import QuerySet
 
@@ -11,6 +12,13 @@ from workflows.storage.accounting import Finding, Result
 _QUIET_SECONDS = 60.0  # a flow in which nothing happens is looked at this often
 _UNRESOLVED = ("open", "acknowledged")
 _SAYS = 600  # characters that are kept
+
+
+class Checks(NamedTuple):
+    """How a flow's accounting stands."""
+
+    alarms: int  # that aren't resolved
+    unchecked: int  # events taken whose traces have still to be looked at
 
 
 def due(limit: int) -> list[int]:
@@ -137,16 +145,18 @@ def figures(workspace_id: int) -> list[tuple[str, str, str, int]]:
     return list(found.values_list("flow__slug", "node", "kind", "difference"))
 
 
-def unchecked(workspace_id: int) -> dict[str, int]:
-    """By flow, how many taken events' traces the sweep has still to look at."""
+def checks(workspace_id: int) -> dict[str, Checks]:
+    """By flow, how its accounting stands."""
     return {
-        slug: int(n)
-        for slug, n in sql.fetch(
-            "SELECT f.slug, SUM(c.position - k.checked) FROM workflows_cursorcheck k"
-            " JOIN workflows_cursor c ON c.subscription_id = k.subscription_id"
-            ' AND c."partition" = k."partition"'
-            " JOIN workflows_subscription s ON s.id = k.subscription_id"
-            " JOIN workflows_flow f ON f.id = s.flow_id WHERE f.workspace_id = %s GROUP BY f.slug",
+        slug: Checks(int(standing), int(unchecked))
+        for slug, standing, unchecked in sql.fetch(
+            "SELECT f.slug, (SELECT COUNT(*) FROM workflows_alarm a WHERE a.flow_id = f.id"
+            " AND a.state <> 'resolved'), COALESCE((SELECT SUM(c.position - k.checked)"
+            " FROM workflows_subscription s"
+            " JOIN workflows_cursor c ON c.subscription_id = s.id"
+            " JOIN workflows_cursorcheck k ON k.subscription_id = c.subscription_id"
+            ' AND k."partition" = c."partition" WHERE s.flow_id = f.id), 0)'
+            " FROM workflows_flow f WHERE f.workspace_id = %s",
             (workspace_id,),
         )
     }

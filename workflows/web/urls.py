@@ -4,6 +4,7 @@ from django.urls import include, path
 
 from workflows.web import (
     account,
+    alarms,
     channels,
     deadletters,
     editor,
@@ -35,6 +36,7 @@ _FLOWS = [
     ),
     path("flows/<slug:slug>/trigger", triggers.trigger, name="trigger"),
     path("flows/<slug:slug>/rejected", triggers.rejected, name="rejected"),
+    path("flows/<slug:slug>/alarms", alarms.acknowledge, name="acknowledge"),
     path("flows/<slug:slug>/delete", flows.delete, name="delete"),
 ]
 _RUNS = [
