@@ -8,7 +8,9 @@ from workflows.engine.names import channel_refusal, connection_refusal, flow_ref
 NAMES = [
     ("orders-2", True, True),
     ("o", True, True),
-    ("a" * 64, True, True),
+    ("a" * 60, True, True),
+    ("a" * 61, True, False),
+    ("a" * 64, True, False),
     ("a" * 65, False, False),
     ("hub_2", False, True),
     ("Orders", False, False),  # no node's configuration takes a capital

@@ -141,8 +141,11 @@ def test_a_window_waits_until_a_backlog_is_read() -> None:
     for second in range(20):  # an hour late, a few a second
         watched.feed(second, "a", "b", behind=3600)
     assert watched.out() == []
+    watched.feed(100, "c", behind=3522)
+    watched.timeline.advance(NOW + 3626)  # the rest of the backlog is later than the window
+    assert len(watched.out()) == 1
     watched.finish()
-    assert spans(watched) == [("13:00", "14:00", 40)]
+    assert spans(watched) == [("13:00", "14:00", 40), ("15:00", "16:00", 1)]
 
 
 def test_keys_have_windows_of_their_own_and_memory_is_given_back() -> None:

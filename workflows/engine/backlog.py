@@ -22,9 +22,9 @@ def note_backlog(ctx: Context) -> None:
     ctx.state.set(BACKLOG, {"at": ctx.wall, "read": read}, ttl_seconds=_PATIENCE_SECONDS)
 
 
-def wait_for_backlog(ctx: Context) -> Hold | None:
-    """What to yield instead of acting, in `release`; None when it is time to act."""
+def wait_for_backlog(ctx: Context, due: float) -> Hold | None:
+    """What to yield in `release` instead of acting on what is due; None: it is time to act."""
     noted = ctx.state.get(BACKLOG)
-    if not noted or noted["read"] >= ctx.now or ctx.wall - noted["at"] >= _PATIENCE_SECONDS:
+    if not noted or noted["read"] >= due or ctx.wall - noted["at"] >= _PATIENCE_SECONDS:
         return None
     return Hold(ctx.wall + _PATIENCE_SECONDS, "Waits for older events that are not read yet.")

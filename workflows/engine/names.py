@@ -10,7 +10,8 @@ _CHANNEL: TypeAdapter[str] = TypeAdapter(Slug)
 _CONNECTION: TypeAdapter[str] = TypeAdapter(ConnectionName)
 _FLOW = re.compile(r"[A-Za-z0-9_-]{1,60}")
 _PAGES = ("import", "new")  # addresses beside the flows'
-_ENDS = "at most 64; begin and end with a letter or digit."
+_ENDS = "begin and end with a letter or digit."
+_LONGEST_CONNECTION = 60
 
 
 def flow_refusal(slug: str) -> str:
@@ -22,14 +23,20 @@ def flow_refusal(slug: str) -> str:
 
 def channel_refusal(name: str) -> str:
     """Why no node could read or write a channel of that name; "" when one can."""
-    return "" if _fits(_CHANNEL, name) else f"Use small letters, digits and hyphens, {_ENDS}"
+    if _fits(_CHANNEL, name):
+        return ""
+    return f"Use small letters, digits and hyphens, at most 64; {_ENDS}"
 
 
 def connection_refusal(name: str) -> str:
     """Why no node could use a connection of that name; "" when one can."""
-    if name and _fits(_CONNECTION, name):  # a node without a connection gives the empty name
+    is_short = 0 < len(name) <= _LONGEST_CONNECTION  # a node without one gives the empty name
+    if is_short and _fits(_CONNECTION, name):
         return ""
-    return f"Use small letters, digits, hyphens and underscores, {_ENDS}"
+    return (
+        "Use small letters, digits, hyphens and underscores,"
+        f" at most {_LONGEST_CONNECTION}; {_ENDS}"
+    )
 
 
 def _fits(adapter: TypeAdapter[str], name: str) -> bool:

@@ -257,13 +257,13 @@ class Window(Filter):
 
     # --- a window closes
     def release(self, event: Event, ctx: Context) -> Iterator[Result]:
-        hold = wait_for_backlog(ctx)
-        if hold is not None:
-            yield hold
-            return
         (at, _), book = self.state_keys(event, ctx), self._book(event, ctx)
         mine = [span for span in book.open if span.leader == ctx.key]
         over = [span for span in mine if span.due <= ctx.now]
+        hold = wait_for_backlog(ctx, max(span.due for span in over)) if over else None
+        if hold is not None:
+            yield hold
+            return
         for span in sorted(over, key=lambda one: one.end):
             book.open.remove(span)
             book.closed = max(book.closed, span.end)
