@@ -210,7 +210,7 @@ class ConnectionBody(serializers.Serializer[Any]):
 
 
 class NewConnection(ConnectionBody):
-    name = serializers.CharField(max_length=60, validators=[refusing(names.connection_refusal)])
+    name = serializers.CharField(validators=[refusing(names.connection_refusal)])
 
 
 class WorkspaceShape(serializers.Serializer[Any]):

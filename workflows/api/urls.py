@@ -13,6 +13,7 @@ from workflows.api import (
     people,
     publishing,
     traces,
+    where,
 )
 from workflows.api.schema import SchemaView
 
@@ -39,6 +40,7 @@ urlpatterns = [
     path("dead-letters/<int:number>", deadletters.OneDeadLetter.as_view()),
     path("dead-letters/<int:number>/redrive", deadletters.Redrive.as_view()),
     path("dead-letters/<int:number>/discard", deadletters.Discard.as_view()),
+    path("where", where.Where.as_view()),
     path("alarms", alarms.AlarmList.as_view()),
     path("alarms/<int:number>/acknowledge", alarms.Acknowledge.as_view()),
     path("tokens", people.TokenList.as_view()),

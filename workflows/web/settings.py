@@ -34,7 +34,6 @@ class NewToken(forms.Form):
 
 class NewConnection(forms.Form):
     name = forms.CharField(
-        max_length=60,
         validators=[refusing(names.connection_refusal)],
         error_messages={"required": "Name the connection; flows refer to it by this name."},
     )

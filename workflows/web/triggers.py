@@ -68,7 +68,8 @@ def rejected(request: HttpRequest, here: Here, slug: str) -> HttpResponse:
         )
         for one in doors.rejected(flow.pk, _SHOWN_REJECTED)
     ]
-    return flow_page(request, here, flow, "rejected", "Rejected requests", {"refusals": refusals})
+    context = {"refusals": refusals, "shown": _SHOWN_REJECTED}
+    return flow_page(request, here, flow, "rejected", "Rejected requests", context)
 
 
 def _ways(here: Here, flow: Flow, host: str) -> list[Way]:

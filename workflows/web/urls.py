@@ -19,6 +19,7 @@ from workflows.web import (
     triggers,
     trying,
     versions,
+    where,
 )
 
 _FLOWS = [
@@ -44,6 +45,7 @@ _RUNS = [
     path("traces/<str:ref>", traces.trace, name="trace"),
     path("events", events.event_list, name="events"),
     path("events/<str:position>", events.event, name="event"),
+    path("where", where.where, name="where"),
     path("channels", channels.channel_list, name="channels"),
     path("channels/new", channels.new, name="new_channel"),
     path("dead-letters", deadletters.letter_list, name="dead_letters"),

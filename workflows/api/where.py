@@ -1,0 +1,118 @@
+"""Where is my event? Every place where it is, or where it ended."""
+
+from typing import Any
+from urllib.parse import quote
+
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from workflows.api.auth import READ_TRACES
+from workflows.api.base import ApiView, shown
+from workflows.api.schema import operation
+from workflows.storage import whereabouts
+from workflows.storage.fates import Place
+from workflows.storage.whereabouts import Answer, Found, Question, read_question
+from workflows.traces.rows import moment
+
+_MOMENT = "RFC 3339, UTC."
+_ADDRESSES = {"event": "events", "trace": "traces", "dead_letter": "dead-letters"}
+
+
+class PlaceShape(serializers.Serializer[Any]):
+    what = serializers.CharField(
+        help_text="accepted, unread, passed_by, queued, taken, held, waiting, retrying, dead,"
+        " filtered, deduplicated, batched, expired, delivered, caused, gone or more."
+    )
+    state = serializers.CharField(help_text="ok, filtered, failed, running, queued or held.")
+    says = serializers.CharField()
+    flow = serializers.CharField(allow_null=True)
+    node = serializers.CharField(allow_null=True)
+    at = serializers.CharField(allow_null=True, help_text=_MOMENT)
+    until = serializers.CharField(
+        allow_null=True, help_text=f"When it goes on, or how long it is remembered. {_MOMENT}"
+    )
+    url = serializers.CharField(allow_null=True, help_text="Where there is more of it.")
+
+
+class WhereEventShape(serializers.Serializer[Any]):
+    id = serializers.CharField()
+    type = serializers.CharField()
+    key = serializers.CharField()
+    source = serializers.CharField()
+    channel = serializers.CharField()
+    position = serializers.CharField()
+    accepted_at = serializers.CharField(help_text=_MOMENT)
+    places = PlaceShape(many=True)
+
+
+class WhereShape(serializers.Serializer[Any]):
+    events = WhereEventShape(many=True)
+    more = serializers.BooleanField(
+        help_text=f"Whether more than these {whereabouts.MOST_EVENTS} events fit."
+    )
+    gone = PlaceShape(many=True)
+    searched = serializers.IntegerField(
+        help_text="Newest offsets of the key's partition in each channel that were looked through."
+    )
+
+
+class Where(ApiView):
+    @operation(
+        "find_event",
+        "Tell every place where an event is, or where it ended",
+        READ_TRACES,
+        WhereShape,
+        params={
+            "q": "An id or a key; or parts with names: `id=… key=… source=…`.",
+            "id": "An event's id, whole.",
+            "key": "A key, whole: the newest events of it.",
+            "source": "The event's source, with an id or a key. It also finds what was accepted"
+            " earlier and isn't stored any more.",
+        },
+    )
+    def get(self, request: Request) -> Response:
+        asked = read_question(self.asked("q"))
+        question = Question(
+            asked.any,
+            self.asked("id") or asked.id,
+            self.asked("key") or asked.key,
+            self.asked("source") or asked.source,
+        )
+        return Response(
+            shown(WhereShape, _body(whereabouts.answer(self.caller.workspace_id, question)))
+        )
+
+
+def _body(answer: Answer) -> dict[str, Any]:
+    return {
+        "events": [_event(found) for found in answer.events],
+        "more": answer.is_cut,
+        "gone": [_place(place) for place in answer.gone],
+        "searched": answer.searched,
+    }
+
+
+def _event(found: Found) -> dict[str, Any]:
+    return {
+        **found._asdict(),
+        "id": found.event_id,
+        "accepted_at": moment(found.accepted_at),
+        "places": [_place(place) for place in found.places],
+    }
+
+
+def _place(place: Place) -> dict[str, Any]:
+    url = f"/api/v1/{_ADDRESSES[place.link]}/{place.ref}" if place.link else None
+    if place.follow:
+        url = f"/api/v1/where?id={quote(place.follow, safe='')}"
+    return {
+        "what": place.what,
+        "state": place.state,
+        "says": place.says,
+        "flow": place.flow or None,
+        "node": place.node or None,
+        "at": None if place.at is None else moment(place.at),
+        "until": None if place.until is None else moment(place.until),
+        "url": url,
+    }
