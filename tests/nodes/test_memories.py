@@ -6,6 +6,7 @@ import pytest
 
 from tests.nodes.watching import Watched
 from workflows.engine.event import JSON, Event
+from workflows.engine.keys import key_text
 from workflows.engine.rehearsal import NOW
 
 
@@ -91,3 +92,29 @@ def test_a_count_goes_on_from_batch_to_batch() -> None:
     watched.feed(1, "a", "a", "a")
     assert watched.finish().out() == [2, 4, 6]
     assert len(watched.out("other")) == 3
+
+
+def test_state_is_kept_under_its_readable_key_and_never_goes_back() -> None:
+    config = {"key": "event.data[0]", "value": "event.data[1]", "previous_path": "data"}
+    watched = Watched("filter.state", config)
+    watched.feed_all([(0, ["pump 7", 1]), (5, ["pump 7", 2]), (3, ["pump 7", 9]), (6, [8, 3])])
+    assert watched.finish().out() == [None, 1, 2, None]
+    (walk,) = watched.timeline.walks
+    kept = {key: value["value"] for (_, key), (value, _) in walk.state.items()}
+    assert kept == {"pump 7": 2, "8": 3}
+
+
+def test_a_key_that_does_not_fit_a_column_is_made_to() -> None:
+    watched = Watched("filter.state", {"key": "event.data"})
+    watched.feed(0, "x" * 300, "x" * 301)
+    watched.finish()
+    keys = [key for _, key in watched.timeline.walks[0].state]
+    assert len(set(keys)) == 2
+    assert all(len(key) <= 200 for key in keys)
+    assert "\0" not in key_text("a\0b")
+
+
+def test_a_value_that_is_too_large_to_keep_fails() -> None:
+    watched = Watched("filter.state", {"key": "'k'"})
+    watched.feed(0, "x" * 70_000)
+    assert watched.finish().events("error")[0].extensions["errorkind"] == "limit"

@@ -48,6 +48,10 @@ def _data_path(path: str) -> str:
     return path
 
 
+def _optional_data_path(path: str) -> str:
+    return _data_path(path) if path else path
+
+
 def _template(source: str, info: ValidationInfo) -> str:
     if not is_lenient(info):
         compile_template(source)
@@ -78,6 +82,9 @@ OptionalExpressionText = Annotated[
 # Without `now`: names what belongs together, also when the event comes back later.
 KeyText = Annotated[str, AfterValidator(_key), widget("expression", want="any")]
 DataPath = Annotated[str, StringConstraints(max_length=200), AfterValidator(_data_path)]
+OptionalDataPath = Annotated[
+    str, StringConstraints(max_length=200), AfterValidator(_optional_data_path)
+]
 TemplateText = Annotated[str, AfterValidator(_template), widget("template")]
 LongTemplateText = Annotated[str, AfterValidator(_template), widget("template", lines=6)]
 

@@ -130,6 +130,7 @@ class Example(msgspec.Struct, frozen=True, kw_only=True):
     config: dict[str, Any]
     given: list[JSON]
     expect: dict[str, list[JSON]]
+    extensions: list[dict[str, Any]] = []  # attributes of the given events, in order
     replies: list[dict[str, Any]] = []  # answers to effects, in order (fields of Reply)
 
 

@@ -104,6 +104,7 @@ def _given(node: Node, example: Example) -> list[Event]:
             time=rfc3339(NOW + index),
             accepted_at=NOW + index,
             data=data,
+            extensions=dict(*example.extensions[index : index + 1]),
         )
         for index, data in enumerate(example.given)
     ]

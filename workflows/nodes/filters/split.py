@@ -1,7 +1,8 @@
 """Make one event of each item of a list.
 
 Each new event has the item as its data, its own id made of the old one, and the extension
-attributes `splitindex` (from 0) and `splittotal`. An empty list ends the event.
+attributes `splitid` (the same for all of them), `splitindex` (from 0) and `splittotal`, by which a
+gather brings them together again. An empty list ends the event.
 """
 
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from workflows.engine.node import (
     Port,
     Result,
 )
+from workflows.engine.parts import marked
 
 
 class Split(Filter):
@@ -71,13 +73,12 @@ class Split(Filter):
         if not items:
             yield Filtered("The list is empty.")
         for index, item in enumerate(items):
-            place = {"splitindex": index, "splittotal": len(items)}
             yield (
                 "out",
                 event.replace(
                     id=f"{event.id}/{ctx.node_id}/{index}",
                     data=item,
                     data_base64=None,
-                    extensions={**event.extensions, **place},
+                    extensions=marked(event, ctx.key, index, len(items)),
                 ),
             )
