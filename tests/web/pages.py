@@ -41,6 +41,7 @@ PAGES = (
     Page("trace", "viewer", (".failed",)),
     Page("events", "viewer"),
     Page("event", "viewer", (".position",)),
+    Page("where", "viewer"),
     Page("channels", "viewer"),
     Page("new_channel", "editor"),
     Page("dead_letters", "viewer"),

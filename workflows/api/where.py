@@ -39,7 +39,7 @@ class WhereEventShape(serializers.Serializer[Any]):
     id = serializers.CharField()
     type = serializers.CharField()
     key = serializers.CharField()
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]  # a field like the others
     channel = serializers.CharField()
     position = serializers.CharField()
     accepted_at = serializers.CharField(help_text=_MOMENT)

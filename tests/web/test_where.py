@@ -1,0 +1,52 @@
+"""The page that tells where an event is."""
+
+from collections.abc import Callable
+
+from django.test import Client
+
+from tests import make
+from tests.web.conftest import HOSTILE, World, drain
+
+Browser = Callable[[str], Client]
+
+
+def ask(client: Client, text: str) -> str:
+    return client.get("/w/main/where", {"q": text}).content.decode()
+
+
+def test_it_tells_each_place_with_a_link(world: World, browser: Browser) -> None:
+    text = ask(browser("viewer"), "small")
+    assert "Accepted into channel orders.in" in text
+    assert "is not met (event.data.amount = 5)." in text
+    text = ask(browser("viewer"), "customer-1")
+    assert f'href="/w/main/events/{world.position}"' in text
+    assert f'href="/w/main/traces/{world.trace}"' in text
+
+
+def test_a_dead_letter_leads_to_it(world: World, browser: Browser) -> None:
+    text = ask(browser("viewer"), "broken")
+    assert f'href="/w/main/dead-letters/{world.letter}"' in text
+    assert HOSTILE not in text
+
+
+def test_without_a_question_it_teaches_and_without_an_answer_it_helps(
+    world: World, browser: Browser
+) -> None:
+    client = browser("viewer")
+    assert "Which event do you look for?" in ask(client, "")
+    text = ask(client, HOSTILE)
+    assert "No event has this id or key" in text
+    assert HOSTILE not in text
+
+
+def test_what_an_event_caused_is_one_click_away(world: World, browser: Browser) -> None:
+    body = make.document(
+        "first",
+        [("in", "producer.http", {}), ("out", "consumer.channel", {"channel": "shared"})],
+        ["in:out out"],
+    )
+    flow = make.published(body, world.space)
+    make.append(flow, [make.event("cause")])
+    drain(flow)
+    text = ask(browser("viewer"), "cause")
+    assert 'href="/w/main/where?q=id%3Dcause%2F' in text
