@@ -3,13 +3,16 @@
 The last line is one plain sum of all of them.
 """
 
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 import xml.etree.ElementTree as ElementTree
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,20 +76,24 @@ def install_servers() -> None:
             return
 
 
-def run_pytest(words: list[str], environment: dict[str, str]) -> Count:
-    """The tests that can share the machine first, two at a time, then the serial ones."""
-    both = [["-m", "not serial", "-n", "2"], ["-m", "serial"]]
-    return sum((_run_once([*words, *more], environment) for more in both), Count())
+TURNS = (["-m", "not serial", "-n", "2"], ["-m", "serial"])
 
 
-def _run_once(words: list[str], environment: dict[str, str]) -> Count:
+def run_pytest(name: str, words: list[str], environment: dict[str, str]) -> Count:
+    """One pytest; what it printed comes out in one piece, under its name."""
+    begun = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        report = Path(folder) / "report.xml"
+        report, output = Path(folder) / "report.xml", Path(folder) / "output"
         command = [sys.executable, "-m", "pytest", *words, f"--junitxml={report}"]
-        code = subprocess.call(command, cwd=servers.ROOT, env=environment)
+        with output.open("w") as out:
+            code = subprocess.call(
+                command, cwd=servers.ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT
+            )
         count = _read_report(report) if report.exists() else Count()
+        says = output.read_text(errors="replace")
     if code not in {0, NO_TESTS} and not count.failed:
-        return count + Count(failed=1)  # it ended without being able to say what went wrong
+        count += Count(failed=1)  # it ended without being able to say what went wrong
+    print(f"{says}{name}: {count} ({time.monotonic() - begun:.0f} s)", flush=True)
     return count
 
 
@@ -99,21 +106,38 @@ def _read_report(report: Path) -> Count:
     return total
 
 
-def run_on_sqlite(words: list[str]) -> Count:
-    """All tests, on the default database."""
-    environment = {k: v for k, v in os.environ.items() if k != "DATABASE_URL"}
-    return run_pytest(words, environment)
+def run_on_both() -> tuple[Count, Count]:
+    """All tests on SQLite, and on a PostgreSQL of their own those that touch the database.
+
+    The two run side by side. First those tests that can share the machine with any other, then
+    the serial ones, which wait more than they work: one at a time on each database.
+    """
+    plain = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+    lanes = {"SQLite": ([], plain)}
+    with contextlib.ExitStack() as running, ThreadPoolExecutor() as pool:
+        try:
+            url = running.enter_context(servers.running_postgres())
+        except servers.ServerMissing as error:
+            print(f"PostgreSQL: {error}")
+            counts = {
+                "SQLite": Count(),
+                "PostgreSQL": Count(failed=1) if IS_CI else Count(skipped=1),
+            }
+        else:
+            lanes["PostgreSQL"] = (_paths_on_postgres(), {**plain, "DATABASE_URL": url})
+            counts = dict.fromkeys(lanes, Count())
+        for turn in TURNS:
+            futures = {
+                name: pool.submit(run_pytest, name, [*words, *turn], environment)
+                for name, (words, environment) in lanes.items()
+            }
+            for name, future in futures.items():
+                counts[name] += future.result()
+    return counts["SQLite"], counts["PostgreSQL"]
 
 
-def run_on_postgres() -> Count:
-    """The tests that touch the database, on a PostgreSQL of their own."""
-    paths = [f"tests/{room}" for room in ON_POSTGRES if (servers.ROOT / "tests" / room).is_dir()]
-    try:
-        with servers.running_postgres() as url:
-            return run_pytest(paths, {**os.environ, "DATABASE_URL": url})
-    except servers.ServerMissing as error:
-        print(f"PostgreSQL: {error}")
-        return Count(failed=1) if IS_CI else Count(skipped=1)
+def _paths_on_postgres() -> list[str]:
+    return [f"tests/{room}" for room in ON_POSTGRES if (servers.ROOT / "tests" / room).is_dir()]
 
 
 def run_frontend() -> Count:
@@ -128,7 +152,7 @@ def main(words: list[str]) -> int:
         return subprocess.call([sys.executable, "-m", "pytest", *words], cwd=servers.ROOT)
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     install_servers()
-    sqlite, postgres = run_on_sqlite([]), run_on_postgres()
+    sqlite, postgres = run_on_both()
     browser = run_frontend()
     print(
         f"{sqlite.ran} tests ran on SQLite, {postgres.ran} on PostgreSQL, "
