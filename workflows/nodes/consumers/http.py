@@ -6,45 +6,34 @@ answer, and the answers 408, 425, 429 and 500 to 599, are tried again; other ans
 """
 
 from collections.abc import Iterator
-from email.utils import parsedate_to_datetime
 from functools import cached_property
-from typing import Annotated, Any, Literal
-from urllib.parse import quote
+from typing import Any, Literal
 
 import msgspec
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
+from workflows.engine.calls import (
+    HeaderName,
+    UrlText,
+    failure_of,
+    parse_body,
+    render_header,
+    render_url,
+)
 from workflows.engine.effects import Effect, HttpRequest, Reply
-from workflows.engine.event import JSON, Event
+from workflows.engine.event import Event
 from workflows.engine.fields import LongTemplateText, TemplateText
 from workflows.engine.node import (
     Consumer,
     Context,
     Delivered,
     Example,
-    Failed,
     NodeConfig,
-    NodeError,
     Port,
     Result,
 )
 from workflows.engine.retry import RetryPolicy
 from workflows.engine.template import Template, compile_template
-
-_RETRIED = frozenset((408, 425, 429))
-_SHOWN_BODY = 500
-
-
-def _check_url(url: str) -> str:
-    if not url.startswith(("http://", "https://", "${")):
-        raise ValueError("The address must begin with https:// or http://.")
-    return url
-
-
-def _check_header(name: str) -> str:
-    if not name or not all(c.isascii() and (c.isalnum() or c in "!#$%&'*+-.^_`|~") for c in name):
-        raise ValueError(f'"{name}" can\'t be the name of a header.')
-    return name
 
 
 class Http(Consumer):
@@ -55,13 +44,13 @@ class Http(Consumer):
         method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = Field(
             default="POST", description="The HTTP method."
         )
-        url: Annotated[TemplateText, AfterValidator(_check_url)] = Field(
+        url: UrlText = Field(
             min_length=1,
             max_length=2_000,
             description="The address; ${…} fills in values, which are quoted.",
             examples=["https://example.org/orders/${event.data.id}"],
         )
-        headers: dict[Annotated[str, AfterValidator(_check_header)], TemplateText] = Field(
+        headers: dict[HeaderName, TemplateText] = Field(
             default={},
             max_length=50,
             description="Header name → value; ${…} fills in values.",
@@ -153,32 +142,24 @@ class Http(Consumer):
         for name, template in self._headers:
             if name.lower() == "content-type":
                 headers.pop("Content-Type", None)
-            headers[name] = _header_value(name, template.render(variables))
+            headers[name] = render_header(name, template, variables)
         yield HttpRequest(
             method=self.config.method,
-            url=self._url.render_url(variables, _quote),
+            url=render_url(self._url, variables),
             headers=headers,
             body=body,
             timeout_seconds=self.config.timeout_seconds,
         )
 
     def settle(self, event: Event, effect: Effect, reply: Reply, ctx: Context) -> Iterator[Result]:
-        if reply.error:
-            again = reply.error in ("timeout", "connection")
-            yield Failed(reply.error, reply.message or reply.error, retry=again)
-        elif 200 <= reply.status < 300:
-            yield Delivered({"status": reply.status})
-            extensions = {**event.extensions, "httpstatus": reply.status}
-            data = _parse(reply.body)
-            yield "response", event.replace(data=data, data_base64=None, extensions=extensions)
-        else:
-            yield Failed(
-                f"status-{reply.status}",
-                f"The receiver answered {reply.status}.",
-                retry=reply.status in _RETRIED or reply.status >= 500,
-                detail={"status": reply.status, "body": reply.body[:_SHOWN_BODY]},
-                after_seconds=_retry_after(reply),
-            )
+        failure = failure_of(reply)
+        if failure is not None:
+            yield failure
+            return
+        yield Delivered({"status": reply.status})
+        extensions = {**event.extensions, "httpstatus": reply.status}
+        data = parse_body(reply)
+        yield "response", event.replace(data=data, data_base64=None, extensions=extensions)
 
     def _content(self, event: Event, variables: Any) -> tuple[str, str]:
         kind = "none" if self.config.method == "GET" else self.config.body
@@ -189,33 +170,3 @@ class Http(Consumer):
         if kind == "template":
             return "text/plain; charset=utf-8", self._body.render(variables)
         return "", ""
-
-
-def _quote(text: str) -> str:
-    return quote(text, safe="")
-
-
-def _header_value(name: str, value: str) -> str:
-    if any(c in value for c in "\r\n\0"):
-        raise NodeError("header", f"The header {name} would have a line break in its value.")
-    return value
-
-
-def _parse(body: str) -> JSON:
-    try:
-        return msgspec.json.decode(body)
-    except msgspec.DecodeError:
-        return body
-
-
-def _retry_after(reply: Reply) -> float:
-    """Seconds of patience that the receiver asks for; a date counts from its own clock."""
-    headers = {name.lower(): value for name, value in reply.headers.items()}
-    wish = headers.get("retry-after", "").strip()
-    if wish.isdigit():
-        return float(wish)
-    try:
-        until = parsedate_to_datetime(wish)
-        return max(0.0, (until - parsedate_to_datetime(headers["date"])).total_seconds())
-    except (ValueError, KeyError, TypeError):
-        return 0.0

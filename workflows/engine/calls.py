@@ -1,0 +1,84 @@
+"""What may an HTTP call of a flow look like, and what does its answer mean?"""
+
+from email.utils import parsedate_to_datetime
+from typing import Annotated
+from urllib.parse import quote
+
+import msgspec
+from pydantic import AfterValidator
+
+from workflows.engine.effects import Reply
+from workflows.engine.event import JSON
+from workflows.engine.expression import Activation
+from workflows.engine.fields import TemplateText
+from workflows.engine.node import Failed, NodeError
+from workflows.engine.template import Template
+
+_RETRIED = frozenset((408, 425, 429))
+_SHOWN_BODY = 500
+
+
+def _check_url(url: str) -> str:
+    if not url.startswith(("http://", "https://", "${")):
+        raise ValueError("The address must begin with https:// or http://.")
+    return url
+
+
+def _check_header(name: str) -> str:
+    if not name or not all(c.isascii() and (c.isalnum() or c in "!#$%&'*+-.^_`|~") for c in name):
+        raise ValueError(f'"{name}" can\'t be the name of a header.')
+    return name
+
+
+UrlText = Annotated[TemplateText, AfterValidator(_check_url)]
+HeaderName = Annotated[str, AfterValidator(_check_header)]
+
+
+def render_url(template: Template, variables: Activation) -> str:
+    """The address for this event, its values quoted."""
+    return template.render_url(variables, lambda text: quote(text, safe=""))
+
+
+def render_header(name: str, template: Template, variables: Activation) -> str:
+    """The header's value for this event. Raises NodeError for one that would break the request."""
+    value = template.render(variables)
+    if any(c in value for c in "\r\n\0"):
+        raise NodeError("header", f"The header {name} would have a line break in its value.")
+    return value
+
+
+def parse_body(reply: Reply) -> JSON:
+    """The body as JSON, or as it is."""
+    try:
+        return msgspec.json.decode(reply.body)
+    except msgspec.DecodeError:
+        return reply.body
+
+
+def failure_of(reply: Reply) -> Failed | None:
+    """What an answer outside 200 to 299, or none at all, means; None for a good one."""
+    if reply.error:
+        again = reply.error in ("timeout", "connection")
+        return Failed(reply.error, reply.message or reply.error, retry=again)
+    if 200 <= reply.status < 300:
+        return None
+    return Failed(
+        f"status-{reply.status}",
+        f"The receiver answered {reply.status}.",
+        retry=reply.status in _RETRIED or reply.status >= 500,
+        detail={"status": reply.status, "body": reply.body[:_SHOWN_BODY]},
+        after_seconds=_retry_after(reply),
+    )
+
+
+def _retry_after(reply: Reply) -> float:
+    """Seconds of patience that the receiver asks for; a date counts from its own clock."""
+    headers = {name.lower(): value for name, value in reply.headers.items()}
+    wish = headers.get("retry-after", "").strip()
+    if wish.isdigit():
+        return float(wish)
+    try:
+        until = parsedate_to_datetime(wish)
+        return max(0.0, (until - parsedate_to_datetime(headers["date"])).total_seconds())
+    except (ValueError, KeyError, TypeError):
+        return 0.0
