@@ -130,3 +130,34 @@ def test_a_delay_behind_a_request_counts_from_the_answer() -> None:
         (held,) = run(plan, came, settlements=[settlement]).held
         assert held.due == NOW + 100 * turn + 10
         walk = run(plan, came, released=[(held.arrival, held.due)])
+
+
+@pytest.mark.parametrize(
+    ("until", "held"),
+    [
+        ('timestamp(event.time) + duration("90s")', 90),
+        ("event.data.at", 60),  # Unix seconds
+        ("string(now)", None),  # this very moment is past
+        ('"2020-01-01"', None),
+        ("now + duration('8784h')", 366 * 86_400),
+    ],
+)
+def test_an_event_is_kept_until_its_moment(until: str, held: float | None) -> None:
+    plan = plan_with("filter.delay", {"until": until}, "out")
+    event = make_event({"at": int(NOW) + 60})
+    walk = run(plan, FakeSurroundings(), arrivals=[Arrival(0, "in", event)])
+    assert [one.due - NOW for one in walk.held] == ([] if held is None else [held])
+    assert outcomes(walk) == ["passed" if held is None else "held"]
+
+
+@pytest.mark.parametrize("until", ["'soon'", "true", "-1", "1e300", "now + duration('8785h')"])
+def test_a_moment_that_is_none_or_too_far_ahead_fails(until: str) -> None:
+    plan = plan_with("filter.delay", {"until": until}, "out")
+    walk = run(plan, FakeSurroundings(), arrivals=[Arrival(0, "in", make_event())])
+    assert [dead.failure["kind"] for dead in walk.dead] == ["time"]
+
+
+@pytest.mark.parametrize("config", [{}, {"seconds": 1, "until": "now"}])
+def test_a_delay_needs_a_duration_or_a_moment(config: dict[str, Any]) -> None:
+    node = node_types()["filter.delay"]
+    assert node(node.Config.model_validate(config)).check()[0][0] == "seconds"

@@ -68,3 +68,8 @@ def test_the_same_moment_makes_the_same_event() -> None:
     (event,) = node.make(1_700_000_040.0, "seed")
     assert (event.type, event.time, event.data) == ("tick", "2023-11-14T22:14:00Z", {"n": 1})
     assert event.id != node.make(1_700_000_100.0, "seed")[0].id
+
+
+def test_a_missed_moment_is_made_up_for_once_unless_told_otherwise() -> None:
+    assert schedule(every_seconds=60).missed() == "once"
+    assert schedule(every_seconds=60, missed="skip").missed() == "skip"

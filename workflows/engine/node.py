@@ -192,6 +192,9 @@ class Node:
         return config
 
 
+Missed = Literal["skip", "once", "all"]  # none of them, the last one, or every one
+
+
 class Producer(Node):
     """Brings events in. `handle` passes each on by port `out`, unless it has more to say."""
 
@@ -204,6 +207,10 @@ class Producer(Node):
     def channel(self) -> str | None:
         """Slug of the shared channel that it reads, when `inbox` is false."""
         return None
+
+    def missed(self) -> Missed:
+        """Which of its moments still count when the timer was late, because nothing ran then."""
+        return "all"
 
     def next_due(self, after: float) -> float | None:
         """When to make events by itself: the first moment later than `after` (Unix seconds)."""

@@ -1,28 +1,49 @@
-"""Keep each event for a while, then let it go on.
+"""Keep each event for a while, or until a moment, then let it go on.
 
 The time counts from the moment the event was accepted; behind another delay, from the moment that
-one let it go; behind a request, from the moment of the answer. A restart loses no event on hold.
+one let it go; behind a request, from the moment of the answer. A moment is given by an expression:
+a time, ISO text or Unix seconds, at most 366 days ahead; an event whose moment is past goes on at
+once. A restart loses no event on hold.
 """
 
 from collections.abc import Iterator
+from functools import cached_property
 
 from pydantic import Field
 
 from workflows.engine.event import Event
-from workflows.engine.node import Context, Example, Filter, Hold, NodeConfig, Port, Result
-
-_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+from workflows.engine.expression import Expression, compile_expression
+from workflows.engine.fields import OptionalExpressionText
+from workflows.engine.moments import LONGEST_SECONDS, say_seconds, to_moment
+from workflows.engine.node import (
+    Context,
+    Example,
+    Filter,
+    Hold,
+    NodeConfig,
+    NodeError,
+    Port,
+    Result,
+)
+from workflows.engine.plain import rfc3339
 
 
 class Delay(Filter):
     label, icon = "Delay", "timer"
     outputs = (Port("out", "The event, when its time has come."),)
     holds = True
-    can_fail = False
 
     class Config(NodeConfig):
-        seconds: float = Field(
-            gt=0, le=2_592_000, description="How long to keep each event: at most 30 days."
+        seconds: float | None = Field(
+            default=None,
+            gt=0,
+            le=LONGEST_SECONDS,
+            description="How long to keep each event: at most 366 days.",
+        )
+        until: OptionalExpressionText = Field(
+            default="",
+            description="Instead: a CEL expression for the moment until which to keep it.",
+            examples=["event.data.due", 'timestamp(event.time) + duration("2h")'],
         )
 
     config: Config
@@ -39,21 +60,43 @@ class Delay(Filter):
             given=[{"n": 1}, {"n": 2}],
             expect={"out": [{"n": 1}, {"n": 2}]},
         ),
+        Example(
+            title="Until a moment that the event names, if it is still to come",
+            config={"until": "event.data.due"},
+            given=[{"due": "2023-11-14T22:13:00Z"}, {"due": "2023-11-15T08:00:00+01:00"}],
+            expect={
+                "held": [{"due": "2023-11-15T08:00:00+01:00"}],
+                "out": [{"due": "2023-11-14T22:13:00Z"}, {"due": "2023-11-15T08:00:00+01:00"}],
+            },
+        ),
     )
 
+    @cached_property
+    def _until(self) -> Expression:
+        return compile_expression(self.config.until)
+
     def summary(self) -> str:
-        return _duration(self.config.seconds)
+        if self.config.seconds is None:
+            return f"until {self.config.until.replace('event.data.', '')}"
+        return say_seconds(self.config.seconds)
+
+    def check(self) -> list[tuple[str, str]]:
+        if (self.config.seconds is None) == (not self.config.until):
+            return [("seconds", "Give either a number of seconds or the moment to wait for.")]
+        return []
 
     def handle(self, event: Event, ctx: Context) -> Iterator[Result]:
-        yield Hold(ctx.now + self.config.seconds, f"Delayed for {_duration(self.config.seconds)}.")
+        if self.config.seconds is not None:
+            says = f"Delayed for {say_seconds(self.config.seconds)}."
+            yield Hold(ctx.now + self.config.seconds, says)
+            return
+        moment = to_moment(self._until.evaluate(ctx.variables(event)))
+        if moment > ctx.now + LONGEST_SECONDS:
+            raise NodeError("time", f"{rfc3339(moment)} is more than 366 days ahead.")
+        if moment > ctx.now:
+            yield Hold(moment, f"Waits until {rfc3339(moment)}.")
+        else:
+            yield "out", event
 
     def release(self, event: Event, ctx: Context) -> Iterator[Result]:
         yield "out", event
-
-
-def _duration(seconds: float) -> str:
-    """Exact, in the largest unit that fits: 5400 is "90 min"."""
-    for size, unit in _UNITS:
-        if seconds >= size and seconds % size == 0:
-            return f"{seconds / size:g} {unit}"
-    return f"{seconds:g} s"

@@ -1,7 +1,8 @@
 """Start the flow at set times: by a cron line, or every so many seconds.
 
 Cron lines are read in the time zone that is set, daylight saving included. The event's id follows
-from the moment it was due, so no moment counts twice.
+from the moment it was due, so no moment counts twice. Moments that were missed, because nothing ran
+then, are made up for once, unless the settings say otherwise.
 """
 
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ from cronsim import CronSim, CronSimError
 from pydantic import Field, field_validator
 
 from workflows.engine.event import JSON, Event
-from workflows.engine.node import Example, NodeConfig, Producer
+from workflows.engine.node import Example, Missed, NodeConfig, Producer
 from workflows.engine.plain import rfc3339
 
 
@@ -34,6 +35,11 @@ class Schedule(Producer):
         )
         timezone: str = Field(
             default="UTC", max_length=64, description="The time zone, as in “Europe/Berlin”."
+        )
+        missed: Missed = Field(
+            default="once",
+            description="Moments at which nothing ran: skip them, make up for the last one, or for"
+            " all of them.",
         )
         event_type: str = Field(
             default="schedule", min_length=1, max_length=200, description="The event type."
@@ -96,6 +102,9 @@ class Schedule(Producer):
         if bool(self.config.cron) == bool(self.config.every_seconds):
             return [("cron", "Give either a cron line or a number of seconds.")]
         return []
+
+    def missed(self) -> Missed:
+        return self.config.missed
 
     def next_due(self, after: float) -> float | None:
         every = self.config.every_seconds
