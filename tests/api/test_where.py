@@ -69,14 +69,14 @@ def test_what_was_filtered_says_why_and_what_was_delivered_where(work: Work) -> 
     make.append(flow, [make.event("small", 5), make.event("big", 500)])
     work(flow)
     assert places("q=small")[1:] == [
-        ("taken", "Taken by flow Orders, version 1."),
+        ("taken", "Taken by flow Orders, version 1: filtered."),
         (
             "filtered",
             "Filtered out at “big”: event.data.amount > 100 is not met (event.data.amount = 5).",
         ),
     ]
     assert places("q=big")[1:] == [
-        ("taken", "Taken by flow Orders, version 1."),
+        ("taken", "Taken by flow Orders, version 1: done."),
         ("delivered", "Delivered at “end”."),
     ]
 
@@ -129,8 +129,8 @@ def test_dead_letters_and_their_redrives_are_told(work: Work) -> None:
     found = places("q=a")
     assert of_kind(found, "dead")[0].startswith("Dead letter that was run again at “big”: ")
     assert of_kind(found, "taken") == [
-        "Taken by flow Orders, version 1.",
-        "Run again, as run 1 by flow Orders, version 2.",
+        "Taken by flow Orders, version 1: failed.",
+        "Run again, as run 1, by flow Orders, version 2: done.",
     ]
     assert of_kind(found, "delivered") == ["Delivered at “end”."]
 

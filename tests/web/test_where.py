@@ -50,3 +50,9 @@ def test_what_an_event_caused_is_one_click_away(world: World, browser: Browser) 
     drain(flow)
     text = ask(browser("viewer"), "cause")
     assert 'href="/w/main/where?q=id%3Dcause%2F' in text
+
+
+def test_the_search_offers_to_tell_where_it_is(world: World, browser: Browser) -> None:
+    text = browser("viewer").get("/w/main/search", {"q": "a&b/c"}).content.decode()
+    assert 'href="/w/main/where?q=a%26b%2Fc"' in text
+    assert "Where is “a&amp;b/c”?" in text

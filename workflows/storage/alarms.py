@@ -9,7 +9,7 @@ from workflows.models import Alarm
 from workflows.storage import gaps, sql
 from workflows.storage.accounting import Finding, Result
 
-_QUIET_SECONDS = 60.0  # a flow in which nothing happens is looked at this often
+_QUIET_SECONDS = 20.0  # a flow in which nothing happens is looked at this often
 _UNRESOLVED = ("open", "acknowledged")
 _SAYS = 600  # characters that are kept
 

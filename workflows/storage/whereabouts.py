@@ -231,8 +231,12 @@ def _passed_by(one: _Reading, offset: int) -> Place:
     return Place("passed_by", "queued", says, flow=one.flow)
 
 
+_WORDS = {"running": "still running", "ok": "done"}  # the others are words already
+
+
 def _taken(one: _Reading, run: TraceRow) -> Place:
-    again = f" again, as run {run.ref.run}" if run.ref.run else ""
+    again = f" again, as run {run.ref.run}," if run.ref.run else ""
     verb = "Run" if run.ref.run else "Taken"
-    says = f"{verb}{again} by flow {one.name}, version {run.version}."
+    state = _WORDS.get(run.state, run.state)
+    says = f"{verb}{again} by flow {one.name}, version {run.version}: {state}."
     return Place("taken", run.state, says, "trace", str(run.ref), run.taken_at, flow=one.flow)
