@@ -19,6 +19,7 @@ def draw(function: Function, values: list[JSON]) -> Any:
 CASES: list[tuple[Function, list[JSON], JSON]] = [
     ("count", [1, None, False, 0, ""], 3),  # what is neither null nor false
     ("sum", [1, 2.5, None], 3.5),
+    ("sum", [2**62, 2**62], float(2**63)),  # beyond 64 bits
     ("avg", [1, 2, None], 1.5),
     ("min", [3, 1.5, None], 1.5),
     ("max", ["a", "b"], "b"),
@@ -51,3 +52,8 @@ def test_nothing_gives_nothing(function: Function, expected: JSON) -> None:
 def test_what_does_not_suit_is_refused(function: Function, values: list[JSON]) -> None:
     with pytest.raises(NodeError, match="needs numbers"):
         draw(function, values)
+
+
+def test_a_sum_beyond_all_numbers_is_refused() -> None:
+    with pytest.raises(NodeError, match="too large"):
+        draw("sum", [1e308, 1e308])

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import orjson
 import pytest
 
 from tests.engine.make import make_arrivals, make_event
@@ -154,3 +155,30 @@ def test_a_mail_server_decides_what_becomes_of_a_message(reply: Reply, expected:
     (ask,) = run(plan, FakeSurroundings(), arrivals=make_arrivals([1])).asks
     settlement = Settlement(ask.arrival, ask.effect, reply, 1)
     assert run(plan, FakeSurroundings(), settlements=[settlement]).steps[0].outcome == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "data"),
+    [
+        ('{"n": 1}', {"n": 1}),
+        ("plain", "plain"),
+        ("18446744073709551616", 18446744073709551616.0),  # as the log would read it
+        ("[" * 300 + "]" * 300, "[" * 300 + "]" * 300),  # too deep for an event: left as it is
+    ],
+)
+def test_an_answer_becomes_data_that_can_be_stored(body: str, data: Any) -> None:
+    flow = {
+        "nodes": [
+            {"id": "in", "type": "producer.manual", "config": {}},
+            {"id": "x", "type": "consumer.http", "config": {"url": "https://a.example"}},
+            {"id": "end", "type": "consumer.log", "config": {}},
+        ],
+        "wires": [{"from": "in:out", "to": "x"}, {"from": "x:response", "to": "end"}],
+    }
+    plan, problems = compile_flow(flow, node_types(), workspace="main", flow="f", version=1)
+    assert plan is not None, problems
+    (ask,) = run(plan, FakeSurroundings(), arrivals=make_arrivals([1])).asks
+    settlement = Settlement(ask.arrival, ask.effect, Reply(ok=True, status=200, body=body), 1)
+    walk = run(plan, FakeSurroundings(), settlements=[settlement])
+    output = next(step.output for step in walk.steps if step.output)
+    assert orjson.loads(orjson.dumps(output))["data"] == data

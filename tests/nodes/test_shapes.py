@@ -79,6 +79,7 @@ def test_problems_are_bounded() -> None:
         ({"pick": ["data.gone"]}, {"a": 1}, {}),
         ({"pick": ["data.rows"]}, {"rows": [1], "x": 2}, {"rows": [1]}),
         ({"remove": ["data.rows.0"]}, {"rows": [1, 2]}, {"rows": [2]}),
+        ({"rename": {"data": "data.a.b"}}, 1, {"a": {"b": 1}}),
         ({"remove": ["data"]}, {"rows": [1, 2]}, None),
     ],
 )
@@ -94,6 +95,15 @@ def test_two_fields_can_not_become_one() -> None:
 def test_a_place_that_is_taken_by_a_number_fails() -> None:
     config = {"rename": {"data.a": "data.n.a"}}
     assert failure(pass_through("filter.fields", config, {"a": 1, "n": 5}))[0] == "path"
+
+
+def test_data_that_is_wrapped_again_and_again_is_stopped() -> None:
+    deep: JSON = 1
+    for _ in range(64):
+        deep = {"a": deep}
+    kind, says = failure(pass_through("filter.fields", {"rename": {"data": "data.a"}}, deep))
+    assert kind == "limit"
+    assert "deeper than 64" in says
 
 
 # --- sample
@@ -134,6 +144,7 @@ BOMB = '<!DOCTYPE a [<!ENTITY x "xxxx"><!ENTITY y "&x;&x;">]><a>&y;</a>'
         ({"format": "xml"}, '<a x="1"><![CDATA[<b>]]></a>', {"a": {"@x": "1", "#text": "<b>"}}),
         ({"format": "xml"}, "<a><b>1</b><b>2</b><b>3</b></a>", {"a": {"b": ["1", "2", "3"]}}),
         ({"format": "json"}, '"x"', "x"),
+        ({"format": "json"}, "18446744073709551616", 18446744073709551616.0),  # as the log does
     ],
 )
 def test_a_text_becomes_data(config: dict[str, Any], text: str, expected: JSON) -> None:
@@ -146,11 +157,12 @@ def test_a_text_becomes_data(config: dict[str, Any], text: str, expected: JSON) 
         ({"format": "xml"}, BOMB, "document type"),
         ({"format": "xml"}, '<!DOCTYPE a SYSTEM "file:///etc/passwd"><a/>', "document type"),
         ({"format": "xml"}, "<a>", "no element found"),
-        ({"format": "xml"}, "<a>" * 100 + "</a>" * 100, "60 levels"),
+        ({"format": "xml"}, "<a>" * 100 + "</a>" * 100, "30 levels"),
         ({"format": "csv"}, "a\n1,2\n", "2 cells"),
         ({"format": "csv"}, "a,a\n1,2\n", "same name"),
         ({"format": "csv", "header": False}, "x\n" * 10_002, "10,000 rows"),
         ({"format": "json"}, "[" * 100_000, "can't be read"),
+        ({"format": "json"}, "[" * 70 + "]" * 70, "nested deeper"),
         ({"format": "base64"}, "a", "can't be read"),
         ({"format": "base64"}, "/w==", "can't be read"),  # not UTF-8
         ({"path": "data.gone"}, {}, "missing"),

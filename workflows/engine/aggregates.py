@@ -4,6 +4,7 @@ What is known so far (`partial`) is plain JSON, so that it can be kept as state;
 A value of null counts for nothing but first, last and list.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -50,9 +51,9 @@ def add(function: Function, partial: JSON, value: JSON) -> JSON:
         return _pick(function, value if partial is None else partial, value)
     _check_number(function, value)
     if function == "sum":
-        return (partial or 0) + value
+        return _storable((partial or 0) + value)
     total, n = partial or (0, 0)
-    return [total + value, n + 1]
+    return [_storable(total + value), n + 1]
 
 
 def merge(function: Function, earlier: JSON, later: JSON) -> JSON:
@@ -60,9 +61,9 @@ def merge(function: Function, earlier: JSON, later: JSON) -> JSON:
     if earlier is None or later is None:
         return later if earlier is None else earlier
     if function in ("count", "sum"):
-        return earlier + later
+        return _storable(earlier + later)
     if function == "avg":
-        return [earlier[0] + later[0], earlier[1] + later[1]]
+        return [_storable(earlier[0] + later[0]), earlier[1] + later[1]]
     if function in ("min", "max"):
         return _pick(function, earlier, later)
     if function == "list":
@@ -103,6 +104,15 @@ def _check_number(function: str, value: JSON) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         kind = type(value).__name__
         raise NodeError("aggregate", f"{function} needs numbers, but a value is a {kind}.")
+
+
+def _storable(total: float) -> float:
+    """JSON here has whole numbers of 64 bits and decimals that are finite."""
+    if isinstance(total, int) and abs(total) >= 2**63:
+        total = float(total)
+    if not math.isfinite(total):
+        raise NodeError("aggregate", "The sum is too large for a number.")
+    return total
 
 
 def _append(partial: dict[str, Any], value: JSON) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from email.utils import parsedate_to_datetime
 from typing import Annotated
 from urllib.parse import quote
 
-import msgspec
 from pydantic import AfterValidator
 
 from workflows.engine.effects import Reply
@@ -12,6 +11,7 @@ from workflows.engine.event import JSON
 from workflows.engine.expression import Activation
 from workflows.engine.fields import TemplateText
 from workflows.engine.node import Failed, NodeError
+from workflows.engine.plain import read_json
 from workflows.engine.template import Template
 
 _RETRIED = frozenset((408, 425, 429))
@@ -48,10 +48,10 @@ def render_header(name: str, template: Template, variables: Activation) -> str:
 
 
 def parse_body(reply: Reply) -> JSON:
-    """The body as JSON, or as it is."""
+    """The body as JSON, or the text as it is where that can't be data of an event."""
     try:
-        return msgspec.json.decode(reply.body)
-    except msgspec.DecodeError:
+        return read_json(reply.body)
+    except ValueError:
         return reply.body
 
 

@@ -4,6 +4,7 @@ from workflows.engine.event import JSON, Event
 from workflows.engine.keys import key_text
 from workflows.engine.node import Context
 from workflows.engine.plain import rfc3339
+from workflows.engine.shape import bounded
 
 MOST_BYTES = 1_000_000  # of what is kept for one key until an event is made of it
 STATE_SLACK_SECONDS = 30 * 86_400.0  # state outlives its hold by this: workers may be down
@@ -19,7 +20,7 @@ def derive(ctx: Context, event_id: str, event_type: str, data: JSON, *, at: floa
         type=event_type,
         time=rfc3339(at),
         accepted_at=ctx.now,
-        data=data,
+        data=bounded(data),
         datacontenttype="application/json",
         partitionkey=key or None,
     )

@@ -5,6 +5,8 @@ import math
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
+
 from workflows.engine.event import JSON
 
 _DEEPEST = 64
@@ -24,6 +26,15 @@ def to_json(value: Any) -> JSON:
     if value is None or isinstance(value, (bool, int, str)):
         return value
     return _Converter().convert(value, 0)
+
+
+def read_json(text: str) -> JSON:
+    """The value of a JSON text; whole numbers beyond 64 bits become decimal ones, as in the log.
+    Raises ValueError, also for what is too deep or too large for an event."""
+    try:
+        return to_json(orjson.loads(text))
+    except NotPlain as error:
+        raise ValueError(f"it {error}") from None
 
 
 def rfc3339(moment: float) -> str:

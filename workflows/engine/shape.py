@@ -8,6 +8,7 @@ from typing import Any
 from workflows.engine.event import JSON, Event
 from workflows.engine.node import NodeError
 from workflows.engine.paths import PathError, get_path, set_path, without_path
+from workflows.engine.plain import NotPlain, to_json
 
 MISSING: Any = object()
 
@@ -29,6 +30,15 @@ def cut(data: JSON, path: str) -> JSON:
     """A copy of `data` without what is at `path`."""
     inner = tuple(path.split(".")[1:])
     return without_path(data, inner) if inner else None
+
+
+def bounded(data: JSON) -> JSON:
+    """The data, when an event can hold it. Raises NodeError where it is too deep or too large: a
+    flow with a loop could make it grow for ever."""
+    try:
+        return to_json(data)
+    except NotPlain as error:
+        raise NodeError("limit", f"The data {error}.") from None
 
 
 def with_data(event: Event, data: JSON) -> Event:

@@ -11,7 +11,7 @@ from xml.parsers import expat
 from workflows.engine.event import JSON
 
 _MOST_ELEMENTS = 50_000
-_DEEPEST = 60
+_DEEPEST = 30  # each may be a list within an object: an event holds 64
 
 
 class XmlError(ValueError):

@@ -11,12 +11,12 @@ import csv
 from collections.abc import Callable, Iterator
 from typing import Literal
 
-import msgspec
 from pydantic import Field
 
 from workflows.engine.event import JSON, Event
 from workflows.engine.fields import DataPath, OptionalDataPath
 from workflows.engine.node import Context, Example, Filter, NodeConfig, NodeError, Port, Result
+from workflows.engine.plain import read_json
 from workflows.engine.shape import MISSING, get_data, put
 from workflows.engine.xmldata import read_xml
 
@@ -82,7 +82,7 @@ class Decode(Filter):
     def handle(self, event: Event, ctx: Context) -> Iterator[Result]:
         text = self._text(event)
         decoders: dict[str, Callable[[str], JSON]] = {
-            "json": msgspec.json.decode,
+            "json": read_json,
             "csv": self._rows,
             "xml": read_xml,
             "base64": _from_base64,

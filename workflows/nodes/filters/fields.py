@@ -14,7 +14,7 @@ from workflows.engine.event import JSON, Event
 from workflows.engine.fields import DataPath
 from workflows.engine.node import Context, Example, Filter, NodeConfig, Port, Result
 from workflows.engine.paths import get_path
-from workflows.engine.shape import MISSING, cut, put, with_data
+from workflows.engine.shape import MISSING, bounded, cut, put, with_data
 
 
 class Fields(Filter):
@@ -97,7 +97,8 @@ class Fields(Filter):
             data = cut(data, path)
         for path, value in moving:
             data = put(data, self.config.rename[path], value)
-        yield "out", with_data(event, data)
+        wrapped = "data" in self.config.rename
+        yield "out", with_data(event, bounded(data) if wrapped else data)
 
 
 def _found(data: JSON, paths: Any) -> list[tuple[str, JSON]]:

@@ -27,6 +27,7 @@ from workflows.engine.node import (
     Result,
 )
 from workflows.engine.parts import Mark, mark_of, unmarked
+from workflows.engine.shape import bounded
 
 _MOST_PARTS = 1_000
 _AGAIN = Filtered("Its place is taken, or the parts have gone on.", outcome="deduplicated")
@@ -154,4 +155,5 @@ def _place(event: Event) -> Mark:
 
 def _whole(event: Event, ctx: Context, data: JSON) -> Event:
     event_id = ctx.name("gather", _place(event).splitid)
-    return event.replace(id=event_id, data=data, data_base64=None, extensions=unmarked(event))
+    whole = bounded(data)
+    return event.replace(id=event_id, data=whole, data_base64=None, extensions=unmarked(event))
