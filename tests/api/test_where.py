@@ -96,6 +96,10 @@ def test_what_is_held_says_until_when(work: Work) -> None:
     assert (held["what"], held["state"], held["node"]) == ("held", "held", "wait")
     assert held["says"].startswith("Held at “wait”")
     assert held["until"] > held["at"]
+    Held.objects.all().delete()
+    assert of_kind(places("q=a"), "lost") == [
+        "Arrivals that neither wait nor have ended: 1. See the alarms of the flow."
+    ]
 
 
 def test_what_waits_for_the_world_says_so(work: Work) -> None:

@@ -118,6 +118,26 @@ def test_no_alarm_in_all_that_may_happen(sink: Sink) -> None:
     assert not Counter.objects.filter(name="in:again", node="in").exists()
 
 
+def test_no_alarm_while_events_wait_for_one_another() -> None:
+    """The first event of a window is held, the others end in it; the window goes on by itself."""
+    window = {"kind": "count", "count": 3, "seconds": 600}
+    body = make.document(
+        "threes",
+        [("in", "producer.http", {}), ("three", "filter.window", window), END],
+        ["in:out three", "three:out end"],
+    )
+    flow = make.published(body)
+    for start in range(0, 8, 2):
+        make.append(flow, [make.event(f"a{i}", subject="7") for i in (start, start + 1)])
+        drain(flow)
+        assert look() == []
+    assert Held.objects.exists()
+    Held.objects.update(due_at=0)
+    clock.tick()
+    assert look() == []
+    assert sum(Counter.objects.filter(node="end", name="delivered").values_list("n", flat=True)) > 2
+
+
 def test_no_alarm_when_a_producer_goes_and_comes_back() -> None:
     flow = make.published(make.order_document())
     make.append(flow, [make.event(f"a{i}") for i in range(5)])

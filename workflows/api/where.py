@@ -21,7 +21,7 @@ _ADDRESSES = {"event": "events", "trace": "traces", "dead_letter": "dead-letters
 
 class PlaceShape(serializers.Serializer[Any]):
     what = serializers.CharField(
-        help_text="accepted, unread, passed_by, queued, taken, held, waiting, retrying, dead,"
+        help_text="accepted, unread, passed_by, queued, taken, held, waiting, retrying, dead, lost,"
         " filtered, deduplicated, batched, expired, delivered, caused, gone or more."
     )
     state = serializers.CharField(help_text="ok, filtered, failed, running, queued or held.")

@@ -71,6 +71,7 @@ def _parked(row: TraceRow, names: Names) -> list[Place]:
         f"SELECT node, attempt, owner, due_at, failure FROM workflows_effect WHERE {_OF_TRACE}",
         params,
     )
+    lost = _lost(row) if len(held) + len(effects) < _MOST else 0
     return [
         *(
             Place(
@@ -79,7 +80,27 @@ def _parked(row: TraceRow, names: Names) -> list[Place]:
             for node, reason, since, until in held
         ),
         *(_effect(names, *effect) for effect in effects),
+        *([Place("lost", "failed", _LOST.format(lost))] if lost > 0 else []),
     ]
+
+
+_LOST = "Arrivals that neither wait nor have ended: {}. See the alarms of the flow."
+
+
+def _lost(row: TraceRow) -> int:
+    """How many of a trace's open arrivals are parked nowhere. One statement, so of one moment."""
+    parked = " - ".join(
+        f"(SELECT COUNT(*) FROM {table} WHERE flow_id = t.flow_id AND number > t.number"
+        " AND subscription_id = t.subscription_id"
+        ' AND "partition" = t."partition" AND "offset" = t."offset" AND run = t.run)'
+        for table in ("workflows_held", "workflows_effect")
+    )
+    found = sql.fetch(
+        f"SELECT t.open - {parked} FROM workflows_trace t WHERE t.subscription_id = %s"
+        ' AND t."partition" = %s AND t."offset" = %s AND t.run = %s',
+        tuple(row.ref),
+    )
+    return int(found[0][0]) if found else 0
 
 
 def _effect(
