@@ -5,9 +5,9 @@ that comes, it goes on as one event with the data of both, by `matched`. A first
 came leaves by `missing`, a second that had no first by `unmatched`. With "either", the second may
 come before the first; it waits as well then.
 
-Events are in order within a partition of their channel. Across partitions they are not for sure:
-give both the same partition key, or take "either". The earliest that waits is taken. What meets both conditions is a second where a first waits for
-it, else a first; what meets neither is filtered.
+The earliest that waits is taken. What meets both conditions is a second where a first waits for
+it, else a first; what meets neither is filtered. Events are in order within a partition of their
+channel, but not for sure across partitions: give both the same partition key, or take "either".
 """
 
 from collections.abc import Iterator
