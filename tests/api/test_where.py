@@ -10,7 +10,7 @@ from tests.api.client import program
 from workflows.models import DeadLetter, Effect, Event, Flow, Held
 from workflows.storage import cursors, flows, retention
 from workflows.storage.plans import load_plan
-from workflows.storage.whereabouts import Question, read_question
+from workflows.storage.sought import Question, read_question
 from workflows.tasks import jobs
 
 Work = Callable[[Flow], None]
@@ -44,6 +44,7 @@ def of_kind(found: list[tuple[str, str]], what: str) -> list[str]:
         ("id=4711 source=/shop", Question(id="4711", source="/shop")),
         ("key=customer 7 id=1", Question(key="customer 7", id="1")),
         ("4711 source=/shop", Question(any="4711", source="/shop")),
+        ("paid=7", Question(any="paid=7")),
         ("", Question()),
     ],
 )

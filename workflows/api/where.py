@@ -12,7 +12,8 @@ from workflows.api.base import ApiView, shown
 from workflows.api.schema import operation
 from workflows.storage import whereabouts
 from workflows.storage.fates import Place
-from workflows.storage.whereabouts import Answer, Found, Question, read_question
+from workflows.storage.sought import Question, read_question
+from workflows.storage.whereabouts import Answer, Found
 from workflows.traces.rows import moment
 
 _MOMENT = "RFC 3339, UTC."

@@ -1,35 +1,17 @@
 """Where is my event? Every place where an event is, or where it ended, in plain words."""
 
-import re
-from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-import orjson
-
-from workflows.storage import channels, eventpages, flowrows, log, sql, tracepages, versions
+from workflows.storage import channels, flowrows, sought, sql, tracepages, versions
 from workflows.storage.eventpages import EventRow
 from workflows.storage.fates import Place, of_trace
-from workflows.storage.pages import Place as PagePlace
 from workflows.storage.parts import TraceRef
+from workflows.storage.sought import Gone, Question
 from workflows.storage.traces import TraceRow
 
 MOST_EVENTS = 10
-_SEARCHED = 200_000  # offsets that a search by key looks through, in all channels together
-_SEARCHED_EACH = 20_000  # and in each channel at the most
-_AT_ONCE = 100  # channels in one statement
 _READERS = 50  # subscriptions of one channel that are told of
 _RUNS = 20  # of one event through one subscription
-_RECENT = 200  # events whose sources are tried for an id that isn't there (any more)
-_WORD = re.compile(r"(id|key|source)=")
-
-
-class Question(NamedTuple):
-    """What is looked for; "" leaves a part open. `any` is an id or a key."""
-
-    any: str = ""
-    id: str = ""
-    key: str = ""
-    source: str = ""
 
 
 class Found(NamedTuple):
@@ -55,109 +37,47 @@ class Answer(NamedTuple):
     searched: int
 
 
-def read_question(text: str) -> Question:
-    """`4711` (an id or a key), or parts with names: `id=4711 source=/shop key=customer 7`."""
-    pieces = _WORD.split(text.strip())
-    named = {name: value.strip() for name, value in zip(pieces[1::2], pieces[2::2], strict=True)}
-    return Question(any=pieces[0].strip(), **named)
-
-
 def answer(workspace_id: int, question: Question) -> Answer:
     """Look everything up, by the indexes where there are some; the search by key is bounded."""
     slugs = channels.slugs(workspace_id)
-    channel_ids = sorted(slugs)
-    window = max(1_000, min(_SEARCHED_EACH, _SEARCHED // max(len(slugs), 1)))
-    wanted_id = question.id or question.any
-    rows: dict[EventRow, None] = {}
-    if wanted_id:
-        by_id = eventpages.Wanted(id=wanted_id, key=question.key)
-        found, _ = eventpages.page(channel_ids, by_id, PagePlace({}), MOST_EVENTS + 1)
-        rows.update(dict.fromkeys(found))
-    wanted_key = question.key or question.any
-    if wanted_key and not question.id:
-        rows.update(dict.fromkeys(_by_key(channel_ids, wanted_key, window)))
-    bodies = {
-        row: orjson.loads(body)
-        for row, body in eventpages.bodies(list(rows)).items()
-        if not question.source or orjson.loads(body).get("source") == question.source
-    }
-    newest = sorted(bodies, key=lambda row: row.accepted_at, reverse=True)
-    shown = newest[:MOST_EVENTS]
-    gone = [] if bodies or not wanted_id else _gone(slugs, wanted_id, question.source)
+    found = sought.find(sorted(slugs), question, MOST_EVENTS + 1)
     told = [
         Found(
             row.event_id,
             row.type,
             row.key,
-            str(bodies[row].get("source", "")),
+            source,
             slugs[row.channel_id],
             _position(row),
             row.accepted_at,
             _places(workspace_id, row, slugs[row.channel_id]),
         )
-        for row in shown
+        for row, source in found[:MOST_EVENTS]
     ]
-    return Answer(told, len(newest) > len(shown), gone, window)
+    wanted_id = question.id or question.any
+    gone = (
+        []
+        if found or not wanted_id
+        else sought.find_gone(sorted(slugs), wanted_id, question.source)
+    )
+    return Answer(
+        told,
+        len(found) > MOST_EVENTS,
+        [_gone(place, slugs[place.channel_id]) for place in gone],
+        sought.searched(len(slugs)),
+    )
+
+
+def _gone(place: Gone, channel: str) -> Place:
+    says = (
+        f"Accepted earlier into channel {channel} (partition {place.partition}, offset"
+        f" {place.offset:,}). Retention has deleted its payload and its traces."
+    )
+    return Place("gone", "filtered", says, until=place.expires_at)
 
 
 def _position(row: EventRow) -> str:
     return f"{row.channel_id}-{row.partition}-{row.offset}"
-
-
-def _by_key(channel_ids: Sequence[int], key: str, window: int) -> list[EventRow]:
-    """The newest events of a key: in each channel they lie in one partition, whose newest
-    `window` offsets are looked through. An index would slow every append down for this."""
-    out: list[EventRow] = []
-    for start in range(0, len(channel_ids), _AT_ONCE):
-        some = channel_ids[start : start + _AT_ONCE]
-        marks = ", ".join(["%s"] * len(some))
-        pieces, params = [], []
-        for channel_id, partitions in sql.fetch(
-            f"SELECT id, partitions FROM workflows_channel WHERE id IN ({marks})", some
-        ):
-            place = (channel_id, log.partition_of(key, partitions))
-            pieces.append(
-                'SELECT * FROM (SELECT channel_id, "partition", "offset", event_id, type, key,'
-                ' accepted_at FROM workflows_event WHERE channel_id = %s AND "partition" = %s'
-                ' AND "offset" >= (SELECT head - %s FROM workflows_head WHERE channel_id = %s'
-                ' AND "partition" = %s) AND key = %s ORDER BY "offset" DESC LIMIT %s) AS newest'
-            )
-            params += [*place, window, *place, key, MOST_EVENTS + 1]
-        if pieces:
-            out += [EventRow(*row) for row in sql.fetch(" UNION ALL ".join(pieces), params)]
-    return out
-
-
-def _gone(slugs: Mapping[int, str], event_id: str, source: str) -> list[Place]:
-    """Where the event lay whose payload retention has taken: repeats of it are still recognised.
-
-    The table knows it by (source, id) only. Without a source, those of recent events are tried.
-    """
-    sources = {source} if source else _recent_sources(list(slugs))
-    digests = [log.digest_of(one, event_id) for one in sorted(sources)]
-    if not digests or not slugs:
-        return []
-    some, marks = sorted(slugs), ", ".join(["%s"] * len(digests))
-    among = ", ".join(["%s"] * len(some))
-    return [
-        Place(
-            "gone",
-            "filtered",
-            f"Accepted earlier into channel {slugs[channel_id]} (partition {partition}, offset"
-            f" {offset}). Retention has deleted its payload and its traces.",
-            until=expires_at,
-        )
-        for channel_id, partition, offset, expires_at in sql.fetch(
-            'SELECT channel_id, "partition", "offset", expires_at FROM workflows_seen'
-            f" WHERE channel_id IN ({among}) AND digest IN ({marks})",
-            (*some, *digests),
-        )
-    ]
-
-
-def _recent_sources(channel_ids: Sequence[int]) -> set[str]:
-    rows, _ = eventpages.page(channel_ids, eventpages.EVERYTHING, PagePlace({}), _RECENT)
-    return {str(orjson.loads(body).get("source", "")) for body in eventpages.bodies(rows).values()}
 
 
 class _Reading(NamedTuple):

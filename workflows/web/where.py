@@ -10,7 +10,8 @@ from django.views.decorators.http import require_GET
 
 from workflows.storage import whereabouts
 from workflows.storage.fates import Place
-from workflows.storage.whereabouts import Found, read_question
+from workflows.storage.sought import read_question
+from workflows.storage.whereabouts import Found
 from workflows.web.access import Here, member
 from workflows.web.context import Crumb, asked, page
 
