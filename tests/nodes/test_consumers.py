@@ -4,6 +4,7 @@ from typing import Any
 
 import orjson
 import pytest
+from pydantic import ValidationError
 
 from tests.engine.make import make_arrivals, make_event
 from workflows.engine.compile import compile_flow
@@ -182,3 +183,26 @@ def test_an_answer_becomes_data_that_can_be_stored(body: str, data: Any) -> None
     walk = run(plan, FakeSurroundings(), settlements=[settlement])
     output = next(step.output for step in walk.steps if step.output)
     assert orjson.loads(orjson.dumps(output))["data"] == data
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [
+        (Reply(ok=True, status=202), "delivered"),
+        (Reply(ok=False, error="connection"), "retrying"),
+        (Reply(ok=False, error="timeout"), "retrying"),
+        (Reply(ok=False, error="invalid", message="No."), "dead"),  # no such broker
+    ],
+)
+def test_a_broker_decides_what_becomes_of_a_task(reply: Reply, expected: str) -> None:
+    plan = plan_with("consumer.celery_task", {"task": "a.b", "broker": "billing"})
+    (ask,) = run(plan, FakeSurroundings(), arrivals=make_arrivals([1])).asks
+    settlement = Settlement(ask.arrival, ask.effect, reply, 1)
+    assert run(plan, FakeSurroundings(), settlements=[settlement]).steps[0].outcome == expected
+
+
+@pytest.mark.parametrize("name", ["", "1a", "a b", "a;b"])
+def test_a_name_that_no_task_has_is_refused(name: str) -> None:
+    config = node_types()["consumer.celery_task"].Config
+    with pytest.raises(ValidationError):
+        config.model_validate({"task": name, "broker": "billing"})

@@ -29,6 +29,17 @@ class Mail(msgspec.Struct, frozen=True, kw_only=True, tag="mail", tag_field="kin
     timeout_seconds: float = 20.0
 
 
+class CeleryTask(msgspec.Struct, frozen=True, kw_only=True, tag="celery_task", tag_field="kind"):
+    """One task for the Celery workers of another system, sent through that system's broker."""
+
+    name: str
+    args: list[Any] = []
+    kwargs: dict[str, Any] = {}
+    queue: str = ""  # empty: the default one
+    connection: str  # name of the broker
+    timeout_seconds: float = 10.0
+
+
 class Publish(msgspec.Struct, frozen=True, kw_only=True, tag="publish", tag_field="kind"):
     """Append `event` (a CloudEvents object) to a channel of the same workspace.
 
@@ -50,8 +61,9 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, tag="answer", tag_field=
     headers: dict[str, str] = {}
 
 
-Effect = HttpRequest | Mail | Publish | Answer
-OUTSIDE = (HttpRequest, Mail)  # these become effect rows; the others are part of the commit
+Effect = HttpRequest | Mail | CeleryTask | Publish | Answer
+# These become effect rows; the others are part of the commit.
+OUTSIDE = (HttpRequest, Mail, CeleryTask)
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,12 +5,12 @@ contract tests of node types and by the editor's "try it".
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
 from workflows.engine.compile import compile_flow, port_names
-from workflows.engine.effects import OUTSIDE, Reply
+from workflows.engine.effects import OUTSIDE, Effect, Reply
 from workflows.engine.event import JSON, Event
 from workflows.engine.graph import Wire
 from workflows.engine.node import Consumer, Context, Example, Node, Producer, Result
@@ -21,7 +21,7 @@ from workflows.engine.rehearsal import FakeSurroundings as FakeSurroundings
 from workflows.engine.rehearsal import rehearse
 from workflows.engine.walk import Arrival
 
-EFFECT_KINDS = frozenset(("http", "mail", "publish", "answer"))
+EFFECT_KINDS = frozenset(kind.__struct_config__.tag for kind in get_args(Effect))
 
 
 # --- one node, by its worked examples

@@ -13,6 +13,7 @@ KNOWN = {
     "EVENTFLOW_ALLOWED_HOSTS": ("localhost,127.0.0.1,[::1]", "names the web process answers to"),
     "EVENTFLOW_TRUSTED_ORIGINS": ("", "other origins whose forms are accepted, with scheme"),
     "EVENTFLOW_HTTP_ALLOW": ("", "networks that flows may call although they are private"),
+    "EVENTFLOW_TASK_BROKERS": ("", "Celery brokers that flows may send tasks to: name=url, …"),
     "EVENTFLOW_SECURE": ("0", "1 when served over HTTPS only, behind a proxy"),
     "EVENTFLOW_SMTP_HOST": ("localhost", "the mail server"),
     "EVENTFLOW_SMTP_PORT": ("25", "its port"),

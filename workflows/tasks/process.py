@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from django.conf import settings
 
 from workflows.connectors.base import Connector
+from workflows.connectors.celery_task import CeleryConnector, parse_brokers
 from workflows.connectors.guard import parse_networks
 from workflows.connectors.http import HttpConnector
 from workflows.connectors.mail import MailConnector
@@ -40,6 +41,7 @@ def performer() -> Performer:
             connectors: dict[str, Connector] = {
                 "http": HttpConnector(parse_networks(settings.EVENTFLOW_HTTP_ALLOW)),
                 "mail": MailConnector(),
+                "celery_task": CeleryConnector(parse_brokers(settings.EVENTFLOW_TASK_BROKERS)),
             }
             _performer = Performer(connectors, settle, take)
         return _performer
