@@ -194,6 +194,14 @@ def test_a_held_event_goes_on_when_due_as_if_accepted_then() -> None:
     assert again.arrival.path != held.arrival.path
 
 
+def test_held_events_are_let_go_in_the_order_of_their_moments() -> None:
+    plan = make_plan(LINE, "in:out>f", "f:out>end")
+    held = run(plan, FakeSurroundings(), arrivals=make_arrivals(["hold"] * 3)).held
+    late = [(held[n].arrival, NOW + due) for n, due in ((0, 70), (1, 60), (2, 65))]
+    walk = run(plan, FakeSurroundings(), released=late)
+    assert [step.root for step in walk.steps if step.node == "f"] == [1, 2, 0]
+
+
 # --- state
 COUNT = {"in": "producer.start", "n": "filter.count", "end": "consumer.end"}
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tests.nodes.watching import Watched
 from workflows.engine.rehearsal import NOW
+from workflows.engine.run import run
 
 TIMES = st.lists(st.floats(0, 30).map(lambda at: round(at, 1)), max_size=40).map(sorted)
 
@@ -75,6 +76,15 @@ def test_turns_that_were_missed_are_given_anew() -> None:
     passed = [at for at, _ in watched.finish().when()]
     assert sorted(watched.out()) == list(range(6))
     assert all(b - a >= 10 for a, b in pairwise(passed))
+
+
+def test_nobody_overtakes_those_whose_turn_has_come() -> None:
+    watched = throttle(count=3, seconds=10, over="hold")
+    watched.feed(0, "a", "b", "c", "d")
+    surroundings = watched.timeline.surroundings
+    surroundings.now = NOW + 11  # "d" is due since 10, but not let go yet
+    walk = run(watched.timeline.plan, surroundings, arrivals=[watched.arrival(11, "e")])
+    assert [held.due - NOW for held in walk.held] == [11]
 
 
 def test_memory_is_given_back() -> None:

@@ -45,14 +45,15 @@ def run(
 ) -> Walk:
     """All that these events, replies and due holds lead to. Never raises for what is in them.
 
-    The same input gives the same Walk (`own_us` aside). For everything that follows, a released
-    event counts as accepted at the moment it was due, and an event that waited for a reply as
-    accepted when the reply came: so a delay behind it counts from there.
+    The same input gives the same Walk (`own_us` aside). Holds are released in the order in which
+    they are due. For everything that follows, a released event counts as accepted at the moment it
+    was due, and an event that waited for a reply as accepted when the reply came: so a delay behind
+    it counts from there.
     """
     runner = _Runner(plan, surroundings)
     for settlement in settlements:
         runner.settle(settlement)
-    for arrival, due in released:
+    for arrival, due in sorted(released, key=lambda one: (one[1], one[0].event.accepted_at)):
         runner.release(arrival, due)
     for arrival in arrivals:
         runner.add(arrival)

@@ -15,7 +15,7 @@ class Surroundings:
 
     def __init__(self, flow_id: int) -> None:
         self._flow_id = flow_id
-        self.now = unix_now()  # for the expiry of state only
+        self.now = unix_now()  # the present, as nodes and the expiry of state see it
         self.versions: dict[str, int] = {}  # of the memories read, for the commit to check
 
     def load_state(self, node_id: str, keys: Sequence[str]) -> dict[str, JSON]:

@@ -22,6 +22,7 @@ from workflows.engine.keys import value_key
 from workflows.engine.moments import say_seconds
 from workflows.engine.node import Context, Example, Filter, Filtered, Hold, NodeConfig, Port, Result
 
+_LOST_SECONDS = 3_600.0
 _LATE_SECONDS = 2.0  # after its turn: then it gets another one, lest all the late go at once
 
 
@@ -88,7 +89,7 @@ class Throttle(Filter):
         turns, waiting = self._known(event, ctx)
         now = max(ctx.now, ctx.wall) if holds else ctx.now
         turn = self._next_turn(turns, now)
-        if turn <= now:
+        if turn <= now and not (holds and waiting):
             self._keep(event, ctx, [*turns, turn], waiting)
             yield "out", event
         elif holds and waiting < self.config.max_held:
@@ -121,7 +122,10 @@ class Throttle(Filter):
         """The last turns given, also those still to come, and how many events wait."""
         (key,) = self.state_keys(event, ctx)
         known: dict[str, Any] = ctx.state.get(key) or {"turns": [], "waiting": 0}
-        return known["turns"], known["waiting"]
+        turns = known["turns"]
+        # Events that were held in a version without this node never came back.
+        lost = bool(turns) and ctx.now - turns[-1] > _LOST_SECONDS
+        return turns, 0 if lost else known["waiting"]
 
     def _keep(self, event: Event, ctx: Context, turns: list[float], waiting: int) -> None:
         (key,) = self.state_keys(event, ctx)
