@@ -11,9 +11,7 @@ from workflows.engine.plan import Plan
 from workflows.engine.walk import Walk
 from workflows.storage.parts import TraceRef
 
-FINAL = frozenset(
-    ("passed", "filtered", "deduplicated", "batched", "expired", "delivered", "dead")
-)
+FINAL = frozenset(("passed", "filtered", "deduplicated", "batched", "expired", "delivered", "dead"))
 
 Counts = dict[tuple[str, int, str], int]  # (node, partition, name) -> how many
 
