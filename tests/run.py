@@ -76,7 +76,25 @@ def install_servers() -> None:
             return
 
 
-TURNS = (["-m", "not serial", "-n", "2"], ["-m", "serial"])
+def turns() -> list[list[tuple[str, list[str]]]]:
+    """What runs side by side, turn by turn: a database, and words for pytest.
+
+    First the tests that can share the machine with any other; then the serial ones, which wait
+    more than they work: one at a time of each kind.
+    """
+    rooms = [f"tests/{room}" for room in ON_POSTGRES if (servers.ROOT / "tests" / room).is_dir()]
+    both, serial = ["-n", "2", "-m"], ["-m", "serial"]
+    return [
+        [
+            ("SQLite", [*both, "not serial"]),
+            ("PostgreSQL", [*both, "not serial and not sqlite_alone", *rooms]),
+        ],
+        [
+            ("SQLite", [*serial, "--ignore=tests/management"]),
+            ("SQLite", [*serial, "tests/management"]),
+            ("PostgreSQL", [*serial, *rooms]),
+        ],
+    ]
 
 
 def run_pytest(name: str, words: list[str], environment: dict[str, str]) -> Count:
@@ -107,37 +125,26 @@ def _read_report(report: Path) -> Count:
 
 
 def run_on_both() -> tuple[Count, Count]:
-    """All tests on SQLite, and on a PostgreSQL of their own those that touch the database.
-
-    The two run side by side. First those tests that can share the machine with any other, then
-    the serial ones, which wait more than they work: one at a time on each database.
-    """
-    plain = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
-    lanes = {"SQLite": ([], plain)}
+    """All tests on SQLite, and on a PostgreSQL of their own those that touch the database."""
+    environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+    counts = {"SQLite": Count(), "PostgreSQL": Count()}
+    environments = {"SQLite": environment}
     with contextlib.ExitStack() as running, ThreadPoolExecutor() as pool:
         try:
             url = running.enter_context(servers.running_postgres())
+            environments["PostgreSQL"] = {**environment, "DATABASE_URL": url}
         except servers.ServerMissing as error:
             print(f"PostgreSQL: {error}")
-            counts = {
-                "SQLite": Count(),
-                "PostgreSQL": Count(failed=1) if IS_CI else Count(skipped=1),
-            }
-        else:
-            lanes["PostgreSQL"] = (_paths_on_postgres(), {**plain, "DATABASE_URL": url})
-            counts = dict.fromkeys(lanes, Count())
-        for turn in TURNS:
-            futures = {
-                name: pool.submit(run_pytest, name, [*words, *turn], environment)
-                for name, (words, environment) in lanes.items()
-            }
-            for name, future in futures.items():
+            counts["PostgreSQL"] = Count(failed=1) if IS_CI else Count(skipped=1)
+        for turn in turns():
+            futures = [
+                (name, pool.submit(run_pytest, name, words, environments[name]))
+                for name, words in turn
+                if name in environments
+            ]
+            for name, future in futures:
                 counts[name] += future.result()
     return counts["SQLite"], counts["PostgreSQL"]
-
-
-def _paths_on_postgres() -> list[str]:
-    return [f"tests/{room}" for room in ON_POSTGRES if (servers.ROOT / "tests" / room).is_dir()]
 
 
 def run_frontend() -> Count:

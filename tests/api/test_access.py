@@ -24,6 +24,8 @@ from workflows.models import (
 from workflows.storage import channels, people
 from workflows.storage.seal import seal
 
+pytestmark = pytest.mark.sqlite_alone
+
 OPEN = {"api/v1/schema", "api/docs"}  # these say nothing about anybody's data
 WORKSPACELESS = {"api/v1/me", "api/v1/workspaces"}
 

@@ -10,6 +10,8 @@ from tests.web.conftest import World, join
 from tests.web.pages import ELSEWHERE, LOWER, PAGES, Page, names_of_all
 from workflows.models import DeadLetter, Flow, Membership
 
+pytestmark = pytest.mark.sqlite_alone
+
 Browser = Callable[[str], Client]
 EVERY_PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.name}{page.args}")
 

@@ -13,6 +13,8 @@ from tests.web.nodeforms import URL, Form, ask, changed, config_of, news_of, sen
 from workflows.models import Hook
 from workflows.nodes.registry import catalog
 
+pytestmark = pytest.mark.sqlite_alone
+
 Browser = Callable[[str], Client]
 
 CONFIGS = [

@@ -9,6 +9,8 @@ from django.test import Client
 from tests.web.conftest import HOSTILE, World, hostile_flow
 from tests.web.pages import READABLE, Page
 
+pytestmark = pytest.mark.sqlite_alone
+
 Browser = Callable[[str], Client]
 EVERY_PAGE = pytest.mark.parametrize("page", READABLE, ids=lambda page: f"{page.name}{page.args}")
 Attributes = dict[str, str]
