@@ -51,7 +51,7 @@ def test_a_good_flow_becomes_a_plan() -> None:
         ({"nodes": [{"id": "a", "type": "b", "version": 0}]}, "a", "version", "from 1"),
         ({"wires": [{"from": "a", "to": "b"}]}, "", "wires", "Wire number 1 must be like"),
         ({"settings": []}, "", "settings", "must be a JSON object"),
-        ({"settings": {"ordering": "key"}}, "", "settings.ordering", "not available"),
+        ({"settings": {"ordering": "id"}}, "", "settings.ordering", "one of: none, key"),
         ({"settings": {"on_error": 1}}, "", "settings.on_error", "one of: retry, dead"),
         ({"nodes": [{"id": str(n)} for n in range(201)]}, "", "nodes", "may have 200 nodes"),
         ({"wires": [{}] * 1001}, "", "wires", "may have 1,000 wires"),
@@ -152,6 +152,29 @@ def test_names_of_connections_and_channels_are_checked_when_they_are_known() -> 
         ("in", "secret", "error"),
         ("out", "channel", "warning"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "config", "keyed", "field"),
+    [
+        ("producer.http", {}, (), "key"),
+        ("producer.http", {"key": "event.data.order"}, (), None),
+        ("producer.http", {"key": "event.data."}, (), "key"),
+        ("producer.schedule", {"every_seconds": 5}, None, "key"),
+        ("producer.channel", {"channel": "orders"}, (), "channel"),
+        ("producer.channel", {"channel": "orders"}, ("orders",), None),
+        ("producer.channel", {"channel": "orders"}, None, None),
+    ],
+)
+def test_order_by_key_needs_events_that_have_a_key(
+    kind: str, config: JSON, keyed: Any, field: str | None
+) -> None:
+    nodes = [{"id": "in", "type": kind, "config": config}, {"id": "end", "type": "consumer.end"}]
+    wires = [{"from": "in:out", "to": "end"}]
+    document = {"nodes": nodes, "wires": wires, "settings": {"ordering": "key"}}
+    plan, problems = compiled(document, keyed=keyed)
+    assert [problem.field for problem in problems] == ([field] if field else [])
+    assert field or (plan is not None and plan.ordered)
 
 
 def test_a_configuration_of_an_older_version_is_brought_up_to_date() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from workflows.engine.build import Known, build_draft_node, build_node
 from workflows.engine.event import JSON
 from workflows.engine.graph import Graph, Wire, find_reachable, read_graph, sort_nodes
-from workflows.engine.node import Node
+from workflows.engine.node import Node, Producer
 from workflows.engine.plan import Plan, build_plan
 from workflows.engine.problems import Problem
 
@@ -21,11 +21,12 @@ def compile_flow(
     version: int,
     channels: Collection[str] | None = None,
     connections: Collection[str] | None = None,
+    keyed: Collection[str] | None = None,
 ) -> tuple[Plan | None, list[Problem]]:
     """The plan, and the problems; the plan is None when one of them is an error.
 
     Never raises, whatever `document` is. `channels` and `connections` are the names that the
-    workspace has; None leaves them unchecked.
+    workspace has, `keyed` the channels that give events a key; None leaves them unchecked.
     """
     graph, problems = read_graph(document)
     nodes: dict[str, Node] = {}
@@ -36,7 +37,7 @@ def compile_flow(
             nodes[spec.id] = node
     shown = _shown(graph, types, nodes)
     wires, found = _check_wires(graph, shown)
-    problems += found + _check_settings(graph)
+    problems += found + _check_settings(graph) + _check_order(graph, nodes, keyed)
     holding = {node_id for node_id, node in shown.items() if node.holds}
     order, cyclic = sort_nodes(graph.nodes, wires, holding)
     problems += _check_cycles(graph, cyclic, wires, holding)
@@ -106,9 +107,23 @@ def _check_settings(graph: Graph) -> list[Problem]:
         elif value not in _SETTINGS[name]:
             says = f"This must be one of: {', '.join(_SETTINGS[name])}."
             problems.append(Problem("", f"settings.{name}", says))
-        elif name == "ordering" and value == "key":
-            says = 'Order per key is not available in this version yet: set it to "none".'
-            problems.append(Problem("", "settings.ordering", says))
+    return problems
+
+
+def _check_order(
+    graph: Graph, nodes: Mapping[str, Node], keyed: Collection[str] | None
+) -> list[Problem]:
+    """Order per key means nothing where each event is its own key."""
+    problems = []
+    for node_id, node in nodes.items():
+        if graph.settings.get("ordering") != "key" or not isinstance(node, Producer):
+            continue
+        if node.inbox and not node.key():
+            says = "These events would be ordered by their id alone: set their key."
+            problems.append(Problem(node_id, "key", says))
+        elif not node.inbox and keyed is not None and node.channel() not in keyed:
+            says = f'Events of "{node.channel()}" would be ordered by their id alone:'
+            problems.append(Problem(node_id, "channel", f"{says} set the key of the channel."))
     return problems
 
 

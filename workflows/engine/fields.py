@@ -41,6 +41,10 @@ def _key(source: str, info: ValidationInfo) -> str:
     return source
 
 
+def _optional_key(source: str, info: ValidationInfo) -> str:
+    return _key(source, info) if source else source
+
+
 def _data_path(path: str) -> str:
     parts = path.split(".")
     if parts[0] != "data" or not all(parts) or len(parts) > 16:
@@ -81,6 +85,12 @@ OptionalExpressionText = Annotated[
 ]  # fmt: skip
 # Without `now`: names what belongs together, also when the event comes back later.
 KeyText = Annotated[str, AfterValidator(_key), widget("expression", want="any")]
+OptionalKeyText = Annotated[
+    str,
+    StringConstraints(max_length=1_000),
+    AfterValidator(_optional_key),
+    widget("expression", want="any"),
+]
 DataPath = Annotated[str, StringConstraints(max_length=200), AfterValidator(_data_path)]
 OptionalDataPath = Annotated[
     str, StringConstraints(max_length=200), AfterValidator(_optional_data_path)

@@ -208,6 +208,10 @@ class Producer(Node):
         """Slug of the shared channel that it reads, when `inbox` is false."""
         return None
 
+    def key(self) -> str:
+        """The CEL expression that gives an event its key where it names none; empty: its id."""
+        return str(getattr(self.config, "key", ""))
+
     def missed(self) -> Missed:
         """Which of its moments still count when the timer was late, because nothing ran then."""
         return "all"

@@ -45,6 +45,11 @@ class Plan(msgspec.Struct, frozen=True):
         """Whether failed effects are made again at all (the flow's `on_error`)."""
         return bool(self.settings.get("on_error", "retry") == "retry")
 
+    @property
+    def ordered(self) -> bool:
+        """Whether events with the same key keep their order at each node (`ordering: key`)."""
+        return bool(self.settings.get("ordering", "none") == "key")
+
 
 def build_plan(
     nodes: Mapping[str, tuple[str, Node]],

@@ -120,6 +120,7 @@ def check(flow: Flow, document: Document, number: int = 0) -> tuple[Plan | None,
         connections=set(
             Connection.objects.filter(workspace_id=flow.workspace_id).values_list("name", flat=True)
         ),
+        keyed=(),
     )
 
 

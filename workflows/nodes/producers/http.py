@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from workflows.engine.fields import ConnectionName
+from workflows.engine.fields import ConnectionName, OptionalKeyText
 from workflows.engine.node import Example, NodeConfig, Producer
 
 _HeaderName = Annotated[
@@ -42,6 +42,11 @@ class Http(Producer):
         )
         id_header: _HeaderName = Field(
             default="", description="The header with the event's id; GitHub's is known."
+        )
+        key: OptionalKeyText = Field(
+            default="",
+            description="What keeps events in order and together, where they don't say so by"
+            " partitionkey or subject; empty: nothing does.",
         )
 
     config: Config

@@ -6,6 +6,7 @@ For trying things out, and for what a person decides to do now and then.
 from pydantic import Field
 
 from workflows.engine.event import JSON
+from workflows.engine.fields import OptionalKeyText
 from workflows.engine.node import Example, NodeConfig, Producer
 
 
@@ -20,6 +21,11 @@ class Manual(Producer):
             default={},
             description="The data that the form starts with.",
             json_schema_extra={"widget": "json"},
+        )
+        key: OptionalKeyText = Field(
+            default="",
+            description="What keeps events in order and together, where they don't say so by"
+            " partitionkey or subject; empty: nothing does.",
         )
 
     config: Config

@@ -13,6 +13,7 @@ from cronsim import CronSim, CronSimError
 from pydantic import Field, field_validator
 
 from workflows.engine.event import JSON, Event
+from workflows.engine.fields import OptionalKeyText
 from workflows.engine.node import Example, Missed, NodeConfig, Producer
 from workflows.engine.plain import rfc3339
 
@@ -48,6 +49,11 @@ class Schedule(Producer):
             default={},
             description="The data of each event.",
             json_schema_extra={"widget": "json"},
+        )
+        key: OptionalKeyText = Field(
+            default="",
+            description="What keeps events in order and together, where they don't say so by"
+            " partitionkey or subject; empty: nothing does.",
         )
 
         @field_validator("cron")

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from workflows.engine.event import JSON, Event
 from workflows.engine.expression import Env
-from workflows.engine.fields import json_template
+from workflows.engine.fields import OptionalKeyText, json_template
 from workflows.engine.keys import stable_random
 from workflows.engine.node import Example, NodeConfig, Producer
 from workflows.engine.plain import rfc3339
@@ -49,6 +49,11 @@ class Simulator(Producer):
             default=_SAMPLE,
             description="The data as a JSON template.",
             json_schema_extra={"widget": "json", "variables": ["n", "rand", "rand2", "rand3"]},
+        )
+        key: OptionalKeyText = Field(
+            default="",
+            description="What keeps events in order and together, where they don't say so by"
+            " partitionkey or subject; empty: nothing does.",
         )
 
     config: Config
