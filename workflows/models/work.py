@@ -10,7 +10,9 @@ class Effect(models.Model):
     """One thing that a flow asked of the world: ledger, retry queue and lane in one.
 
     `due_at` is when it may be taken: the retry's due time, or the end of the lease of the process
-    that is performing it. A crash therefore makes it due again by itself.
+    that is performing it. A crash therefore makes it due again by itself. In a flow that keeps
+    order, `lane` is the event's key: only the row of a (node, lane) with the lowest number comes
+    due, the others lie behind it (`storage.lanes.BEHIND`).
     """
 
     pk = models.CompositePrimaryKey("flow", "number")
@@ -23,6 +25,7 @@ class Effect(models.Model):
     offset = models.BigIntegerField()
     run = models.PositiveIntegerField(default=0)
     path = models.BigIntegerField()
+    lane = models.CharField(max_length=255, null=True)
     key = models.CharField(max_length=32)  # idempotency key
     request = models.BinaryField()
     event = models.BinaryField(null=True)  # as it reached the node; null: as it lies in the log
@@ -33,11 +36,18 @@ class Effect(models.Model):
     due_at = models.FloatField()
 
     class Meta:
-        indexes = (models.Index(fields=["due_at"], name="effect_due"),)
+        indexes = (
+            models.Index(fields=["due_at"], name="effect_due"),
+            models.Index(
+                fields=["flow", "node", "lane", "number"],
+                name="effect_lane",
+                condition=models.Q(lane__isnull=False),
+            ),
+        )
 
 
 class Held(models.Model):
-    """An arrival that waits for a moment. `due_at` works as in `Effect`."""
+    """An arrival that waits for a moment. `due_at` and `lane` work as in `Effect`."""
 
     pk = models.CompositePrimaryKey("flow", "number")
     flow = hot_key(Flow)
@@ -49,6 +59,7 @@ class Held(models.Model):
     offset = models.BigIntegerField()
     run = models.PositiveIntegerField(default=0)
     path = models.BigIntegerField()
+    lane = models.CharField(max_length=255, null=True)
     event = models.BinaryField(null=True)
     reason = models.CharField(max_length=200)
     since = models.FloatField()
@@ -58,7 +69,14 @@ class Held(models.Model):
     due_at = models.FloatField()
 
     class Meta:
-        indexes = (models.Index(fields=["due_at"], name="held_due"),)
+        indexes = (
+            models.Index(fields=["due_at"], name="held_due"),
+            models.Index(
+                fields=["flow", "node", "lane", "number"],
+                name="held_lane",
+                condition=models.Q(lane__isnull=False),
+            ),
+        )
 
 
 class Timer(models.Model):

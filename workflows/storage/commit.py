@@ -7,17 +7,20 @@ has moved on, or an effect that another process has taken over, makes the whole 
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from workflows.storage import log, sql
-from workflows.storage.parts import Fenced, FlowCommit, RetryEffect, Stale, Taken, TraceRef, Waiting
+from workflows.storage import log, parked, sql
+from workflows.storage.parked import EFFECTS, HELD
+from workflows.storage.parts import Fenced, FlowCommit, Stale, TraceRef
 
 
 class Committed(NamedTuple):
-    """Where one flow's part landed: its newest change number, and its effects' first number."""
+    """Where one flow's part landed: its newest change number, its effects' first number, and how
+    many parked rows have come to the head of their lanes."""
 
     change: int
     first_effect: int
+    freed: int
 
 
 def commit(parts: Sequence[FlowCommit], owner: str, now: float) -> dict[int, Committed]:
@@ -34,25 +37,28 @@ def commit(parts: Sequence[FlowCommit], owner: str, now: float) -> dict[int, Com
 
 def _commit_flow(part: FlowCommit, owner: str) -> Committed:
     _move_cursors(part)
-    _take_over("workflows_effect", part.flow_id, owner, part.settled, part.retries)
-    _take_over("workflows_held", part.flow_id, owner, part.released, [])
+    settled = parked.end(EFFECTS, part.flow_id, owner, part.settled, part.retries)
+    released = parked.end(HELD, part.flow_id, owner, part.released)
     _close_redriven(part)
     wanted = len(part.traces) + len(part.changes) + len(part.effects) + len(part.held)
     first = _advance_clock(part.flow_id, wanted) + 1
+    # From here to the commit no other one of this flow writes: lanes keep still.
+    freed = parked.advance(EFFECTS, part.flow_id, settled)
+    freed += parked.advance(HELD, part.flow_id, released)
     number = first
     _insert_traces(part, number)
     number += len(part.traces)
     _insert_segments(part, number)
     number += len(part.changes)
     first_effect = number
-    _insert_effects(part, number)
+    parked.insert_effects(part.flow_id, number, part.effects)
     number += len(part.effects)
-    _insert_held(part, number)
+    parked.insert_held(part.flow_id, number, part.held)
     _insert_dead(part)
     _write_tallies(part)
     _write_state(part)
     _write_answers(part)
-    return Committed(first + wanted - 1, first_effect)
+    return Committed(first + wanted - 1, first_effect, freed)
 
 
 def _move_cursors(part: FlowCommit) -> None:
@@ -72,41 +78,6 @@ def _move_cursors(part: FlowCommit) -> None:
             ),
         ):
             raise Fenced(f"partition {move.partition} is read by somebody else now")
-
-
-def _take_over(
-    table: str, flow_id: int, owner: str, done: list[Taken], retries: list[RetryEffect]
-) -> None:
-    """Check that the rows are still ours; delete those that are done, reschedule the others."""
-    wanted = [*done, *(retry.taken for retry in retries)]
-    if not wanted:
-        return
-    marks = ", ".join(["%s"] * len(wanted))
-    lock = " FOR UPDATE" if sql.is_postgres() else ""
-    ours = {
-        Taken(*row)
-        for row in sql.fetch(
-            f"SELECT number, attempt FROM {table} WHERE flow_id = %s AND owner = %s"
-            f" AND number IN ({marks}) ORDER BY number{lock}",
-            (flow_id, owner, *(taken.number for taken in wanted)),
-        )
-    }
-    lost = frozenset((flow_id, taken) for taken in wanted if taken not in ours)
-    if lost:
-        raise Fenced(f"{len(lost)} rows were taken over by somebody else", lost)
-    if done:
-        marks = ", ".join(["%s"] * len(done))
-        sql.execute(
-            f"DELETE FROM {table} WHERE flow_id = %s AND number IN ({marks})",
-            (flow_id, *(taken.number for taken in done)),
-        )
-    sql.update_many(
-        table,
-        "due_at = v.due, failure = v.failure, owner = ''",
-        "f, n, due, failure",
-        "flow_id = v.f AND number = v.n",
-        [(flow_id, retry.taken.number, retry.due_at, retry.failure) for retry in retries],
-    )
 
 
 def _advance_clock(flow_id: int, wanted: int) -> int:
@@ -192,53 +163,6 @@ def _by_trace(part: FlowCommit) -> dict[TraceRef, tuple[int, int, int, float, st
             change.error or says,
         )
     return out
-
-
-_WAITING = 'flow_id, number, version_id, node, subscription_id, "partition", "offset", run, path'
-
-
-def _waiting(flow_id: int, number: int, waiting: Waiting) -> tuple[Any, ...]:
-    return (flow_id, number, waiting.version_id, waiting.node, *waiting.ref, waiting.path)
-
-
-def _insert_effects(part: FlowCommit, number: int) -> None:
-    sql.insert_many(
-        "workflows_effect",
-        f"{_WAITING}, event, due_at, owner, key, request, timeout_seconds, attempt",
-        [
-            (
-                *_waiting(part.flow_id, number + i, effect.waiting),
-                effect.waiting.event,
-                effect.waiting.due_at,
-                effect.waiting.owner,
-                effect.key,
-                effect.request,
-                effect.timeout_seconds,
-                effect.attempt,
-            )
-            for i, effect in enumerate(part.effects)
-        ],
-    )
-
-
-def _insert_held(part: FlowCommit, number: int) -> None:
-    sql.insert_many(
-        "workflows_held",
-        f"{_WAITING}, event, due_at, owner, reason, since, until, attempt",
-        [
-            (
-                *_waiting(part.flow_id, number + i, held.waiting),
-                held.waiting.event,
-                held.waiting.due_at,
-                held.waiting.owner,
-                held.reason,
-                held.since,
-                held.until,
-                0,
-            )
-            for i, held in enumerate(part.held)
-        ],
-    )
 
 
 def _insert_dead(part: FlowCommit) -> None:

@@ -75,6 +75,7 @@ class Waiting(msgspec.Struct, frozen=True):
     version_id: int
     node: str
     path: int
+    lane: str | None  # in a flow that keeps order: the event's key
     event: bytes | None  # None: as it lies in the log
     due_at: float
     owner: str

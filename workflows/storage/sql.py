@@ -96,6 +96,15 @@ def update_many(
     return out
 
 
+def find_many(query: str, names: str, rows: Sequence[Sequence[Any]]) -> list[Row]:
+    """All rows of a query that reads `rows` as `v`, with columns `names`; in parts, if many."""
+    out: list[Row] = []
+    for part in _parts(rows):
+        marks = _marks(len(part), len(part[0]), _mark())
+        out += _run(f"WITH v({names}) AS (VALUES {marks}) {query}", part)
+    return out
+
+
 def _parts(rows: Sequence[Sequence[Any]]) -> Iterator[Sequence[Sequence[Any]]]:
     for start in range(0, len(rows), _ROWS):
         yield rows[start : start + _ROWS]

@@ -21,6 +21,7 @@ class TakenEffect(NamedTuple):
     node: str
     ref: TraceRef
     path: int
+    lane: str | None
     key: str
     request: bytes
     event: bytes | None
@@ -42,6 +43,7 @@ class TakenHeld(NamedTuple):
     node: str
     ref: TraceRef
     path: int
+    lane: str | None
     event: bytes | None
     until: float
     attempt: int
@@ -77,7 +79,7 @@ def take_effects(
         f" due_at = {sql.now_sql()} + timeout_seconds + {EFFECT_MARGIN_SECONDS}"
         f" WHERE (flow_id, number) IN ({due})"
         ' RETURNING flow_id, number, version_id, node, subscription_id, "partition", "offset",'
-        " run, path, key, request, event, timeout_seconds, attempt",
+        " run, path, lane, key, request, event, timeout_seconds, attempt",
         [owner, *params],
     )
     return [
@@ -88,11 +90,12 @@ def take_effects(
             node=row[3],
             ref=TraceRef(*row[4:8]),
             path=row[8],
-            key=row[9],
-            request=bytes(row[10]),
-            event=None if row[11] is None else bytes(row[11]),
-            timeout_seconds=row[12],
-            attempt=row[13],
+            lane=row[9],
+            key=row[10],
+            request=bytes(row[11]),
+            event=None if row[12] is None else bytes(row[12]),
+            timeout_seconds=row[13],
+            attempt=row[14],
         )
         for row in rows
     ]
@@ -123,7 +126,7 @@ def take_held(owner: str, limit: int) -> list[TakenHeld]:
         f" due_at = {sql.now_sql()} + {_HELD_LEASE_SECONDS}"
         f" WHERE (flow_id, number) IN ({due})"
         ' RETURNING flow_id, number, version_id, node, subscription_id, "partition", "offset",'
-        " run, path, event, until, attempt",
+        " run, path, lane, event, until, attempt",
         [owner, *params],
     )
     return [
@@ -134,9 +137,10 @@ def take_held(owner: str, limit: int) -> list[TakenHeld]:
             node=row[3],
             ref=TraceRef(*row[4:8]),
             path=row[8],
-            event=None if row[9] is None else bytes(row[9]),
-            until=row[10],
-            attempt=row[11],
+            lane=row[9],
+            event=None if row[10] is None else bytes(row[10]),
+            until=row[11],
+            attempt=row[12],
         )
         for row in rows
     ]

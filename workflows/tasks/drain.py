@@ -19,7 +19,7 @@ from workflows.tasks import nudge
 from workflows.tasks.context import Publisher, Surroundings, event_of, unix_now
 from workflows.tasks.owner import owner
 from workflows.tasks.process import announce, performer
-from workflows.tasks.settle import start_admitted
+from workflows.tasks.settle import admit, start_admitted
 from workflows.traces.recorder import Root, Setting, first_commit
 
 logger = logging.getLogger(__name__)
@@ -126,7 +126,7 @@ def _take(reader: Reader, plan: Plan, roots: list[Root], moves: list[CursorMove]
         arrivals=[Arrival(i, reader.node, root.event) for i, root in enumerate(roots)],
     )
     places = [(reader.flow_id, ask.arrival.node) for ask in walk.asks]
-    admitted = performer().room.admit(places) if places else []
+    admitted = admit(reader.flow_id, plan, walk) if places else []
     now = unix_now()
     publisher = Publisher(reader.workspace_id)
     setting = Setting(reader.flow_id, reader.version_id, plan, now, owner(), publisher)

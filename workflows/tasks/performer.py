@@ -39,6 +39,7 @@ class InFlight(msgspec.Struct, frozen=True):
     ref: TraceRef
     channel_id: int
     origin: Event  # the trace's own event, as it lies in the log
+    lane: str | None  # in a flow that keeps order: the event's key
     arrival: Arrival  # root is meaningless here
     effect: Effect
     key: str

@@ -11,6 +11,7 @@ import msgspec
 
 from workflows.engine.effects import OUTSIDE, Effect, Reply
 from workflows.engine.event import Event
+from workflows.engine.plan import Plan
 from workflows.engine.run import run
 from workflows.engine.walk import Arrival, Settlement, Walk
 from workflows.storage import cursors, log, work
@@ -46,13 +47,18 @@ def settle(batch: Sequence[tuple[InFlight, Reply]]) -> None:
                 flow_id=flight.flow_id,
                 taken=Taken(flight.number, flight.attempt),
                 version_id=flight.version_id,
-                root=Root(flight.ref, flight.origin, flight.channel_id, closed=1),
+                root=parked_root(flight.ref, flight.origin, flight.channel_id, flight.lane),
                 arrival=flight.arrival,
                 settled=(flight.effect, reply, flight.attempt),
             )
             for flight, reply in batch
         ]
     )
+
+
+def parked_root(ref: TraceRef, origin: Event, channel_id: int, lane: str | None) -> Root:
+    """The trace of a row that is parked, of which this commit ends one."""
+    return Root(ref, origin, channel_id, key=lane or "", closed=1)
 
 
 def end_parked(parked: Sequence[Parked]) -> None:
@@ -92,6 +98,8 @@ def _end(parked: Sequence[Parked]) -> None:
     numbers = {flow_id: where.first_effect for flow_id, where in landed.items()}
     for _, walked in asked:
         numbers[walked.flow_id] = walked.begin(numbers[walked.flow_id], begun)
+    if any(where.freed for where in landed.values()):
+        performer().look()
     channel_ids = {item.channel_id for part in merged for item in part.published}
     announce(landed, merged, channel_ids)
 
@@ -122,9 +130,7 @@ class _Group:
                 if one.settled is None
             ],
         )
-        self._admitted = performer().room.admit(
-            [(flow_id, ask.arrival.node) for ask in self._walk.asks]
-        )
+        self._admitted = admit(flow_id, plan, self._walk)
         workspace_id = cursors.workspace_of(flow_id)
         setting = Setting(flow_id, version_id, plan, now, owner(), Publisher(workspace_id))
         self.part = later_commit(setting, self._roots, self._walk, self._admitted)
@@ -156,6 +162,14 @@ class _Group:
         )
 
 
+def admit(flow_id: int, plan: Plan, walk: Walk) -> list[bool]:
+    """For each effect of a walk, whether this process performs it right after the commit. Where
+    order is kept, none: whose turn it is only the commit finds out."""
+    if plan.ordered:
+        return [False] * len(walk.asks)
+    return performer().room.admit([(flow_id, ask.arrival.node) for ask in walk.asks])
+
+
 def start_admitted(
     flow_id: int,
     version_id: int,
@@ -175,6 +189,7 @@ def start_admitted(
                 ref=roots[ask.arrival.root].ref,
                 channel_id=roots[ask.arrival.root].channel_id,
                 origin=roots[ask.arrival.root].event,
+                lane=None,
                 arrival=ask.arrival,
                 effect=ask.effect,
                 key=ask.key,
@@ -240,6 +255,7 @@ def take(limit: int, busy: Iterable[Where]) -> list[InFlight]:
                 ref=row.ref,
                 channel_id=channel_id,
                 origin=origin,
+                lane=row.lane,
                 arrival=Arrival(0, row.node, event, row.path, fresh=False),
                 effect=effect,
                 key=row.key,
@@ -261,7 +277,7 @@ def release_due(limit: int = 500) -> int:
                 flow_id=row.flow_id,
                 taken=Taken(row.number, row.attempt),
                 version_id=row.version_id,
-                root=Root(row.ref, origin, channel_id, closed=1),
+                root=parked_root(row.ref, origin, channel_id, row.lane),
                 arrival=Arrival(0, row.node, event, row.path, fresh=False),
                 due=row.until,
             )

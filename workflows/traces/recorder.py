@@ -203,6 +203,7 @@ def _waiting(
         version_id=setting.version_id,
         node=arrival.node,
         path=arrival.path,
+        lane=column(root.key) if setting.plan.ordered else None,
         event=None if same else orjson.dumps(arrival.event.as_dict()),
         due_at=due_at,
         owner=owner,
