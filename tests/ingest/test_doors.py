@@ -10,7 +10,7 @@ import pytest
 from tests import make
 from tests.servers import Stack, wait_until
 from workflows.models import Connection, Event, Hook, Rejected
-from workflows.storage import channels, people
+from workflows.storage import channeledits, channels, people
 from workflows.storage.seal import seal
 
 pytestmark = [pytest.mark.serial, pytest.mark.django_db(transaction=True)]
@@ -49,6 +49,23 @@ def test_events_are_accepted_repeated_and_partly_refused(doors: Stack) -> None:
     assert set(Event.objects.values_list("event_id", flat=True)) == {"a", "b", "c", "d"}
     status, answer = make.post(url, [{"id": 7}, {"id": 8}], token)
     assert status == 422
+
+
+def test_a_channels_key_expression_decides_where_events_go(doors: Stack) -> None:
+    space = make.workspace()
+    channeledits.make(space.pk, "orders", key_expression="event.data.order")
+    url = f"{doors.base_url}/api/v1/events?channel=orders"
+    sent: list[dict[str, Any]] = [
+        {"id": str(i), "type": "T", "data": {"order": i % 2}} for i in range(6)
+    ]
+    sent += [{"id": "none", "type": "T"}, {"id": "own", "type": "T", "subject": "mine"}]
+    status, answer = make.post(url, sent, make.token(None, "events:write"))
+    assert status == 202
+    assert [entry["id"] for entry in answer["events"] if "note" in entry] == ["none"]
+    keys = dict(Event.objects.values_list("event_id", "key"))
+    assert keys == {**{str(i): str(i % 2) for i in range(6)}, "none": "none", "own": "mine"}
+    places = Event.objects.filter(key__in=["0", "1"]).values_list("key", "partition").distinct()
+    assert places.count() == 2
 
 
 Refusal = tuple[str, Any, dict[str, str], int, str]  # path, body, headers, status, words

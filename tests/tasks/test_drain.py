@@ -21,7 +21,7 @@ from workflows.models import (
     Subscription,
     Trace,
 )
-from workflows.storage import cursors, flows, sql, work
+from workflows.storage import channeledits, cursors, flows, sql, work
 from workflows.storage.parts import Fenced
 from workflows.storage.plans import load_plan
 from workflows.tasks import clock, drain, jobs
@@ -259,6 +259,17 @@ def test_publishing_to_a_channel_is_part_of_the_commit() -> None:
     assert Trace.objects.get(flow=two).state == "ok"
     assert_balanced(one)
     assert_balanced(two)
+
+
+def test_what_a_flow_publishes_gets_the_key_of_its_channel() -> None:
+    channeledits.make(make.workspace().pk, "shared", key_expression="event.data.amount")
+    out = ("out", "consumer.channel", {"channel": "shared"})
+    inbox = ("in", "producer.http", {"key": "event.type"})
+    flow = make.published(make.document("first", [inbox, out], ["in:out out"]))
+    make.append(flow, [make.event("a", 7)])
+    _drain(flow)
+    keys = dict(Event.objects.values_list("channel__slug", "key"))
+    assert keys == {"first.in": "OrderCreated", "shared": "7"}
 
 
 def test_a_drain_that_began_before_a_publish_does_not_commit_after_it() -> None:

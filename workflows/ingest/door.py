@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 
+from workflows.engine.eventkey import event_key
 from workflows.ingest import reading
 from workflows.ingest.answers import Answers
 from workflows.ingest.appender import Appender
@@ -149,12 +150,13 @@ class Door:
         subscription_id: int | None,  # the only reader, where that is known
     ) -> tuple[Response, list[Position]]:
         await self._check_lag(channel)
-        items: list[Incoming | Problem] = [_incoming(channel, one) for one in read]
+        notes: dict[int, str] = {}
+        items = [_incoming(channel, one, i, notes) for i, one in enumerate(read)]
         good = [item for item in items if isinstance(item, Incoming)]
         if not good or (atomic and len(good) < len(items)):
             return _refusal(items), []
         places = await self._appender.append(good)
-        return _answer(caller, items, places, subscription_id), places
+        return _answer(caller, items, places, subscription_id, notes), places
 
     async def _check_lag(self, channel: ChannelRow) -> None:
         lag = (await self._lags.get("all")).get(channel.id, 0)
@@ -211,7 +213,11 @@ def _payload(body: bytes | str) -> Any:
         raise Problem(400, f"The body isn't valid JSON: {error}") from None
 
 
-def _incoming(channel: ChannelRow, event: Read) -> Incoming | Problem:
+def _incoming(
+    channel: ChannelRow, event: Read, index: int, notes: dict[int, str]
+) -> Incoming | Problem:
+    """The event on its way into the log. Without the key that it should have, it goes by its id,
+    and `notes` tells the sender so."""
     if isinstance(event, Problem):
         return event
     try:
@@ -220,7 +226,9 @@ def _incoming(channel: ChannelRow, event: Read) -> Incoming | Problem:
         return problem
     except (TypeError, ValueError) as problem:  # a number out of range, say
         return Problem(422, f"The event can't be stored: {problem}")
-    key = event.get("partitionkey") or event.get("subject") or event["id"]
+    key, lacks = event_key(event, channel.key_expression)
+    if lacks:
+        notes[index] = f"Its id is its key, for lack of the channel's: {lacks}"
     return Incoming(
         channel_id=channel.id,
         partition=partition_of(key, channel.partitions),
@@ -238,13 +246,14 @@ def _answer(
     items: Sequence[Incoming | Problem],
     places: Sequence[Position],
     subscription_id: int | None,
+    notes: Mapping[int, str],
 ) -> Response:
     """202, or 207 when some were bad: one entry for each event, in order. An event that several
     flows may read has several traces: its `trace_url` is the event's page, which lists them."""
     entries: list[dict[str, Any]] = []
     following = iter(places)
     duplicates = bad = 0
-    for item in items:
+    for index, item in enumerate(items):
         if isinstance(item, Problem):
             bad += 1
             entries.append({"problem": item.as_dict()})
@@ -261,6 +270,7 @@ def _answer(
                 "id": item.event_id,
                 "duplicate": place.duplicate,
                 "trace_url": f"/w/{caller.workspace}/{page}",
+                **({"note": notes[index]} if index in notes else {}),
             }
         )
     body = {

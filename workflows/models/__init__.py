@@ -5,7 +5,16 @@ payloads are UTF-8 JSON bytes: both databases read and write these without conve
 """
 
 from workflows.models.alarm import Alarm, CursorCheck, FlowCheck
-from workflows.models.flow import Cursor, Draft, Flow, FlowClock, FlowVersion, Hook, Subscription
+from workflows.models.flow import (
+    Cursor,
+    Draft,
+    Flow,
+    FlowClock,
+    FlowVersion,
+    Hook,
+    Removal,
+    Subscription,
+)
 from workflows.models.log import Channel, Event, Head, Seen
 from workflows.models.people import ApiToken, Connection, Membership, Workspace
 from workflows.models.run import Answer, Counter, Memory, Minute, NodeState, Segment, Trace
@@ -36,6 +45,7 @@ __all__ = [
     "Minute",
     "NodeState",
     "Rejected",
+    "Removal",
     "Seen",
     "Segment",
     "Subscription",

@@ -36,12 +36,14 @@ class CursorCheck(models.Model):
 
 
 class Alarm(models.Model):
-    """That a node's accounting doesn't come out even, since when, and by how much."""
+    """That a node's accounting doesn't come out even, or that a producer's reader was too far
+    behind, since when, and by how much."""
 
     class Kind(models.TextChoices):
         OUTCOMES = "outcomes", "Arrivals don't equal outcomes and what is held"
         ARRIVALS = "arrivals", "Arrivals don't equal what was sent here"
         TRACES = "traces", "Events were taken and have no trace"
+        EXPIRED = "expired", "Events expired unread"
 
     class State(models.TextChoices):
         OPEN = "open", "Open"

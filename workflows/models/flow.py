@@ -75,6 +75,7 @@ class Subscription(models.Model):
     channel = models.ForeignKey(Channel, on_delete=models.CASCADE)
     version = models.ForeignKey(FlowVersion, on_delete=models.CASCADE)
     state = models.CharField(max_length=8, choices=State.choices, default=State.ACTIVE)
+    expired = models.BigIntegerField(default=0)  # events it was moved past, being too far behind
 
     class Meta:
         constraints = (
@@ -93,6 +94,24 @@ class Cursor(models.Model):
     epoch = models.BigIntegerField(default=0)  # grows with every lease; fences older holders
     owner = models.CharField(max_length=80, blank=True)
     lease_until = models.FloatField(default=0)
+
+
+class Removal(models.Model):
+    """What becomes of the arrivals that a node held when a version without it was published.
+
+    The row goes when nothing of older versions is left, or when the node comes back.
+    """
+
+    class How(models.TextChoices):
+        DEAD_LETTER = "dead_letter", "Make dead letters of them"
+        DROP = "drop", "Drop them"
+
+    flow = models.ForeignKey(Flow, on_delete=models.CASCADE)
+    node = models.CharField(max_length=60)
+    how = models.CharField(max_length=11, choices=How.choices)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["flow", "node"], name="one_removal_a_node"),)
 
 
 class Hook(models.Model):

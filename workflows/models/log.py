@@ -7,7 +7,15 @@ from workflows.models.people import Workspace
 
 
 class Channel(models.Model):
-    """A named, partitioned, append-only log. One with a `flow` is that producer's private inbox."""
+    """A named, partitioned, append-only log. One with a `flow` is that producer's private inbox.
+
+    Past `lag_limit` unread events of one reader, `lag_policy` decides: `block` refuses new ones,
+    `expire` moves that reader on.
+    """
+
+    class LagPolicy(models.TextChoices):
+        BLOCK = "block", "Refuse new events"
+        EXPIRE = "expire", "Expire the oldest unread events"
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE)
     slug = models.CharField(max_length=140)
@@ -19,6 +27,8 @@ class Channel(models.Model):
     partitions = models.PositiveSmallIntegerField(default=8)
     retention_days = models.PositiveIntegerField(default=7)
     lag_limit = models.PositiveBigIntegerField(default=1_000_000)
+    lag_policy = models.CharField(max_length=6, choices=LagPolicy.choices, default=LagPolicy.EXPIRE)
+    key_expression = models.CharField(max_length=1_000, blank=True)  # CEL; empty: the id
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -24,6 +24,8 @@ class ChannelRow(NamedTuple):
     keep_seconds: float  # how long repeats are recognised: never shorter than the retention
     lag_limit: int
     private: bool  # a producer's inbox
+    blocks: bool  # past the lag limit new events are refused; otherwise old ones expire
+    key_expression: str
 
 
 _cache: dict[tuple[int, str], tuple[float, ChannelRow | None]] = {}
@@ -32,16 +34,25 @@ _CACHE_LIMIT = 10_000
 
 
 _SELECT = (
-    "SELECT id, slug, partitions, retention_days, lag_limit, flow_id FROM workflows_channel WHERE "
+    "SELECT id, slug, partitions, retention_days, lag_limit, flow_id, lag_policy, key_expression"
+    " FROM workflows_channel WHERE "
 )
 
 
 def _row(rows: list[sql.Row]) -> ChannelRow | None:
     if not rows:
         return None
-    channel_id, slug, partitions, days, lag_limit, flow_id = rows[0]
-    keep = max(SEEN_SECONDS, days * 86_400.0)
-    return ChannelRow(channel_id, slug, partitions, keep, lag_limit, flow_id is not None)
+    channel_id, slug, partitions, days, lag_limit, flow_id, policy, key = rows[0]
+    return ChannelRow(
+        id=channel_id,
+        slug=slug,
+        partitions=partitions,
+        keep_seconds=max(SEEN_SECONDS, days * 86_400.0),
+        lag_limit=lag_limit,
+        private=flow_id is not None,
+        blocks=policy == Channel.LagPolicy.BLOCK,
+        key_expression=key,
+    )
 
 
 def by_id(channel_id: int) -> ChannelRow:
@@ -81,13 +92,21 @@ def create(
     flow_id: int | None = None,
     node: str = "",
 ) -> int:
-    """Make a channel with its heads, or find the one of that slug; its id."""
+    """Make a channel with its heads, or find the one of that slug; its id. One of a flow is an
+    inbox: its sender hears of it when the flow is too far behind."""
+    policy = Channel.LagPolicy.EXPIRE if flow_id is None else Channel.LagPolicy.BLOCK
     try:
         with transaction.atomic():
             channel, made = Channel.objects.get_or_create(
                 workspace_id=workspace_id,
                 slug=slug,
-                defaults={"name": name, "partitions": partitions, "flow_id": flow_id, "node": node},
+                defaults={
+                    "name": name,
+                    "partitions": partitions,
+                    "flow_id": flow_id,
+                    "node": node,
+                    "lag_policy": policy,
+                },
             )
             if made:
                 Head.objects.bulk_create(
@@ -113,6 +132,12 @@ def get(workspace_id: int, slug: str) -> Channel | None:
 def get_by_id(workspace_id: int, channel_id: int) -> Channel | None:
     """The channel of that id, if it belongs to the workspace."""
     return of_workspace(workspace_id).filter(pk=channel_id).first()
+
+
+def keyed_slugs(workspace_id: int) -> tuple[str, ...]:
+    """The slugs of the channels with a key expression."""
+    found = of_workspace(workspace_id).exclude(key_expression="")
+    return tuple(found.values_list("slug", flat=True))
 
 
 def shared_slugs(workspace_id: int) -> tuple[str, ...]:

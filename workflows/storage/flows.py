@@ -12,6 +12,7 @@ from workflows.engine.flowfile import normalise
 from workflows.engine.plan import Plan
 from workflows.engine.problems import Problem
 from workflows.models import (
+    Channel,
     Connection,
     Cursor,
     Draft,
@@ -120,7 +121,7 @@ def check(flow: Flow, document: Document, number: int = 0) -> tuple[Plan | None,
         connections=set(
             Connection.objects.filter(workspace_id=flow.workspace_id).values_list("name", flat=True)
         ),
-        keyed=(),
+        keyed=channels.keyed_slugs(flow.workspace_id),
     )
 
 
@@ -173,6 +174,7 @@ def _subscribe(flow: Flow, version: FlowVersion, plan: Plan, node: str, start: s
         channel_id = channels.create(
             flow.workspace_id, slug, name=plan.nodes[node].name or node, flow_id=flow.pk, node=node
         )
+        Channel.objects.filter(pk=channel_id).update(key_expression=producer.key())
     else:
         channel_id = channels.create(flow.workspace_id, str(producer.channel()))
     subscription, made = Subscription.objects.get_or_create(

@@ -7,6 +7,7 @@ import orjson
 
 from workflows.engine.effects import Publish
 from workflows.engine.event import JSON, Event
+from workflows.engine.eventkey import event_key
 from workflows.storage import channels, log, sql, state
 
 
@@ -39,7 +40,7 @@ class Publisher:
 def incoming(channel: channels.ChannelRow, body: dict[str, JSON]) -> log.Incoming:
     """A CloudEvents object, already checked, on its way into `channel`."""
     event_id, source = str(body["id"]), str(body["source"])
-    key = sql.column(str(body.get("partitionkey") or body.get("subject") or event_id))
+    key = sql.column(event_key(body, channel.key_expression).text)
     return log.Incoming(
         channel_id=channel.id,
         partition=log.partition_of(key, channel.partitions),
