@@ -17,6 +17,7 @@ from workflows.models.flow import (
 )
 from workflows.models.log import Channel, Event, Head, Seen
 from workflows.models.people import ApiToken, Connection, Membership, Workspace
+from workflows.models.replay import Difference, Replay, ShadowHeld, ShadowState
 from workflows.models.run import Answer, Counter, Memory, Minute, NodeState, Segment, Trace
 from workflows.models.work import DeadLetter, Effect, Held, Rejected, Timer
 
@@ -30,6 +31,7 @@ __all__ = [
     "Cursor",
     "CursorCheck",
     "DeadLetter",
+    "Difference",
     "Draft",
     "Effect",
     "Event",
@@ -46,8 +48,11 @@ __all__ = [
     "NodeState",
     "Rejected",
     "Removal",
+    "Replay",
     "Seen",
     "Segment",
+    "ShadowHeld",
+    "ShadowState",
     "Subscription",
     "Timer",
     "Trace",

@@ -49,6 +49,11 @@ class Trace(models.Model):
                 name="trace_unfinished",
                 condition=models.Q(state__in=["running", "failed"]),
             ),
+            models.Index(
+                fields=["flow", "run", "number"],
+                name="trace_again",
+                condition=models.Q(run__gt=0),
+            ),
         )
 
 
