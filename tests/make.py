@@ -5,9 +5,11 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from workflows.models import Flow, Workspace
-from workflows.storage import channels, flows, log, people
+from workflows.models import Flow, Redrive, Workspace
+from workflows.storage import channels, flows, log, people, redrives
+from workflows.storage.deadgroups import Wanted
 from workflows.tasks.context import incoming
+from workflows.tasks.redrive import work_on
 
 Node = tuple[str, str, dict[str, Any]]  # id, type, config
 
@@ -72,6 +74,16 @@ def append(flow: Flow, bodies: Sequence[Mapping[str, Any]], node: str = "in") ->
     channel = channels.find(flow.workspace_id, channels.inbox_slug(flow.slug, node))
     assert channel is not None
     return log.append([incoming(channel, dict(body)) for body in bodies], time.time())
+
+
+def redrive(*letters: int, **order: Any) -> Redrive:
+    """Run dead letters of `main` again, in this process, up to where outcomes are waited for."""
+    wanted = redrives.Order(order.pop("wanted", Wanted()), letters, **order)
+    run = redrives.start(workspace().pk, "olga", wanted)
+    while work_on(run.pk):
+        pass
+    run.refresh_from_db()
+    return run
 
 
 def post(url: str, body: Any, token: str | None = None, **headers: str) -> tuple[int, Any]:

@@ -19,9 +19,11 @@ from workflows.models import (
     Event,
     Flow,
     FlowVersion,
+    Redrive,
     Subscription,
 )
-from workflows.storage import channels, people
+from workflows.storage import channels, people, redrives
+from workflows.storage.deadgroups import Wanted
 from workflows.storage.seal import seal
 
 pytestmark = pytest.mark.sqlite_alone
@@ -78,6 +80,8 @@ BODIES = {
     "connections": {"name": "new-one", "secret": "x"},
     "connections/<str:name>": {"secret": "x"},
     "events": {"type": "T"},
+    "dead-letters/redrives": {"all": True},
+    "dead-letters/discards": {"all": True},
 }
 
 
@@ -109,6 +113,9 @@ class Place:
             fingerprint="f",
             dead_at=0.0,
         )
+        self.run = redrives.start(
+            self.space.pk, f"of-{slug}", redrives.Order(Wanted(), (self.letter.pk,))
+        )
         self.names = {
             "<str:slug>": "orders",
             "<int:number>": "1",
@@ -124,6 +131,8 @@ class Place:
             names["<str:slug>"] = "shared"
         if route.startswith("api/v1/dead-letters/"):
             names["<int:number>"] = str(self.letter.pk)
+        if route.startswith("api/v1/dead-letters/redrives/"):
+            names["<int:number>"] = str(self.run.pk)
         if route.startswith("api/v1/tokens/"):
             names["<int:number>"] = str(self.token.pk)
         path = re.sub(r"<\w+:\w+>", lambda match: names[match[0]], route)
@@ -131,7 +140,7 @@ class Place:
 
     def rows(self) -> str:
         """All that anybody could change here, as text."""
-        models = (Flow, Draft, FlowVersion, Channel, Connection, DeadLetter)
+        models = (Flow, Draft, FlowVersion, Channel, Connection, DeadLetter, Redrive)
         tokens = list(ApiToken.objects.order_by("pk").values_list("pk", "name", "revoked_at"))
         rows = [serializers.serialize("json", model.objects.order_by("pk")) for model in models]
         return "\n".join([*rows, str(tokens), str(Event.objects.count())])

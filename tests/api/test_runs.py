@@ -10,7 +10,6 @@ from tests.api.client import person, program
 from workflows.models import Channel, Event, Flow, Subscription
 from workflows.storage import channels, log
 from workflows.tasks.context import incoming
-from workflows.tasks.jobs import redrive
 
 Work = Callable[[Flow], None]
 
@@ -167,7 +166,7 @@ def test_a_dead_letter_is_read_and_closed_once(work: Work) -> None:
     assert whole["event"]["data"] == {"amount": 150}
     assert whole["failure"]["message"] == whole["message"] != ""
     assert api.expect(200, "GET", f"traces/{whole['trace']}")["state"] == "failed"
-    redrive(first)
+    make.redrive(first)
     assert api.expect(200, "GET", f"dead-letters/{first}")["state"] == "redriven"
     api.expect(409, "POST", f"dead-letters/{first}/redrive")
     discarded = api.expect(200, "POST", f"dead-letters/{second}/discard")

@@ -11,7 +11,6 @@ from workflows.models import DeadLetter, Effect, Event, Flow, Held
 from workflows.storage import cursors, flows, retention
 from workflows.storage.plans import load_plan
 from workflows.storage.sought import Question, read_question
-from workflows.tasks import jobs
 
 Work = Callable[[Flow], None]
 END: make.Node = ("end", "consumer.log", {})
@@ -130,7 +129,7 @@ def test_dead_letters_and_their_redrives_are_told(work: Work) -> None:
     mended["nodes"][1]["config"] = {"condition": "!has(event.data.amount)"}
     mended["nodes"][2]["config"] = {"set": {"data.seen": "true"}}
     flows.publish(flow, mended)
-    jobs.redrive(DeadLetter.objects.get().pk)
+    make.redrive(DeadLetter.objects.get().pk)
     found = places("q=a")
     assert of_kind(found, "dead")[0].startswith("Dead letter that was run again at “big”: ")
     assert of_kind(found, "taken") == [

@@ -112,7 +112,7 @@ def test_no_alarm_in_all_that_may_happen(sink: Sink) -> None:
     assert look() == []
     broken["on"] = False
     for letter in letters:
-        jobs.redrive(letter.pk)
+        make.redrive(letter.pk)
     assert look() == []
     wait_until(lambda: settled(flow))
     assert Trace.objects.filter(flow=flow, run=1, state="ok").count() == len(letters)

@@ -150,8 +150,8 @@ def test_what_fails_for_good_becomes_a_dead_letter_and_can_be_redriven(sink: Sin
     assert Trace.objects.get(flow=flow).state == "failed"
     assert_balanced(flow)
     sink.answer = lambda call: (200, {}, b"")
-    jobs.redrive(letter.pk)
-    jobs.redrive(letter.pk)  # two clicks, one run
+    make.redrive(letter.pk)
+    make.redrive(letter.pk)  # two clicks, one run
     sink.wait_for(2)
     wait_until(lambda: _settled(flow))
     assert Trace.objects.get(flow=flow, run=1).state == "ok"

@@ -25,7 +25,7 @@ from workflows.models import (
 )
 from workflows.storage import people
 from workflows.storage.seal import unseal
-from workflows.tasks.redrive import redrive
+from workflows.tasks.redrive import work_on
 
 Browser = Callable[[str], Client]
 
@@ -241,7 +241,7 @@ def work() -> int:
                 message = queue.get_nowait()
                 message.ack()
                 if message.headers["task"] == "workflows.redrive":
-                    redrive(*message.payload[0])
+                    work_on(*message.payload[0])
                     done += 1
         queue.close()
     return done
@@ -264,7 +264,7 @@ def test_a_group_is_redriven_at_once(world: World, browser: Browser) -> None:
         f"/w/main/dead-letters/orders/{fingerprint}/redrive", follow=True
     )
     work()
-    assert "Asked for 1 redrive." in answer.content.decode()
+    assert "Asked for 1 redrives." in answer.content.decode()
     assert DeadLetter.objects.get(pk=world.letter).state == "redriven"
 
 

@@ -1,27 +1,36 @@
-"""Dead letters: what nobody could do, and taking it up again."""
+"""Dead letters: what nobody could do, alone and in groups, and taking one up again."""
 
-import logging
+from datetime import datetime
 from typing import Any
 
 import orjson
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from workflows.api import redrives as runs
 from workflows.api.auth import OPERATE, READ_TRACES
 from workflows.api.base import ApiView, shown
-from workflows.api.paging import listed
+from workflows.api.deadshapes import (
+    DeadGroupShape,
+    DeadLetterShape,
+    RedriveOne,
+    WholeDeadLetterShape,
+)
+from workflows.api.paging import limit_of, listed, place_of, woven
 from workflows.api.problems import Problem
-from workflows.api.runshapes import DeadLetterShape, WholeDeadLetterShape
+from workflows.api.reading import read_body
 from workflows.api.schema import operation
 from workflows.models import DeadLetter
-from workflows.storage import deadletters
+from workflows.storage import deadgroups, deadletters, redrives
+from workflows.storage.deadgroups import Beyond, Group
+from workflows.storage.pages import Cut, Place
 from workflows.storage.parts import TraceRef
-from workflows.tasks import jobs
+from workflows.tasks.edit import Refused, edited
 from workflows.traces.rows import moment
 
-log = logging.getLogger(__name__)
 _STATES = DeadLetter.State.values
 _NOT_OPEN = "It isn't open: somebody has redriven or discarded it."
+_MICRO = 1_000_000
 
 
 def _row(letter: DeadLetter) -> dict[str, Any]:
@@ -40,6 +49,11 @@ def _row(letter: DeadLetter) -> dict[str, Any]:
         "event_id": letter.event_id,
         "trace": str(ref),
         "at": moment(letter.dead_at),
+        "closed_at": None if letter.closed_at is None else moment(letter.closed_at),
+        "closed_by": letter.closed_by or None,
+        "redrive": letter.redrive_id,
+        "redriven_as": None if letter.rerun is None else str(ref._replace(run=letter.rerun)),
+        "outcome": letter.outcome or None,
     }
 
 
@@ -48,6 +62,17 @@ def _find(view: ApiView, number: int) -> DeadLetter:
     if letter is None:
         raise Problem(404, f"There is no dead letter {number} in this workspace.")
     return letter
+
+
+def _since(view: ApiView) -> float:
+    """The query parameter of that name as Unix seconds; 0 without one. Raises a 400."""
+    text = view.asked("since")
+    if not text:
+        return 0.0
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError):
+        raise Problem(400, "?since= is a moment as 2026-01-31T12:00:00Z.") from None
 
 
 class DeadLetterList(ApiView):
@@ -61,14 +86,27 @@ class DeadLetterList(ApiView):
             "flow": "Dead letters of this flow.",
             "state": f"One of {', '.join(_STATES)}; all by default.",
             "fingerprint": "Those that failed in the same way.",
+            "node": "Those that died at this node.",
+            "kind": "Those with failures of this kind.",
+            "since": "Those that died since this moment.",
+            "redrive": "Those that this run took up.",
         },
     )
     def get(self, request: Request) -> Response:
-        state = self.asked("state")
+        state, run = self.asked("state"), self.asked("redrive")
         if state and state not in _STATES:
             raise Problem(400, f"?state= is one of {', '.join(_STATES)}.")
-        flow = self.flow(self.asked("flow")).slug if self.asked("flow") else ""
-        wanted = deadletters.Wanted(flow, state, self.asked("fingerprint"))
+        if run and not (run.isascii() and run.isdigit() and len(run) < 19):
+            raise Problem(400, "?redrive= is the number of a run.")
+        wanted = deadletters.Wanted(
+            self.flow(self.asked("flow")).slug if self.asked("flow") else "",
+            state,
+            self.asked("fingerprint"),
+            self.asked("node"),
+            self.asked("kind"),
+            _since(self),
+            int(run or 0),
+        )
         found = deadletters.listed(self.caller.workspace_id, wanted)
 
         def rows(letters: list[DeadLetter]) -> Any:
@@ -77,16 +115,68 @@ class DeadLetterList(ApiView):
         return listed(request, found, "id", rows, newest_first=True)
 
 
+class DeadGroupList(ApiView):
+    @operation(
+        "list_dead_letter_groups",
+        "List groups of open dead letters that failed in the same way, the newest first",
+        READ_TRACES,
+        DeadGroupShape,
+        page=True,
+        params={
+            "flow": "Groups of this flow.",
+            "node": "Groups of this node.",
+            "kind": "Groups with failures of this kind.",
+            "since": "Groups that have grown since this moment.",
+            "text": "Groups whose newest message has this in it.",
+        },
+    )
+    def get(self, request: Request) -> Response:
+        flow, node, kind, text = (self.asked(name) for name in ("flow", "node", "kind", "text"))
+        if flow:
+            self.flow(flow)
+        wanted = deadgroups.Wanted(flow, node, kind, since=_since(self), text=text)
+        place = place_of(request)
+        groups, is_more = deadgroups.page(
+            self.caller.workspace_id, wanted, _beyond(place), limit_of(request)
+        )
+        first = _bounds(groups[0]) if groups and (is_more or not place.newer) else None
+        last = _bounds(groups[-1]) if groups and (is_more or place.newer) else None
+        around = Cut([], first if place.bounds else None, last)
+        return woven(request, around, shown(DeadGroupShape, [_group(one) for one in groups]))
+
+
+def _group(group: Group) -> dict[str, Any]:
+    at = {"first_at": moment(group.first_at), "newest_at": moment(group.newest_at)}
+    return {**group._asdict(), **at}
+
+
+def _bounds(group: Group) -> dict[str, int]:
+    return {"at": round(group.newest_at * _MICRO), "id": group.id}
+
+
+def _beyond(place: Place) -> Beyond | None:
+    if not {"at", "id"} <= set(place.bounds):
+        return None
+    return Beyond(place.bounds["at"] / _MICRO, place.bounds["id"], place.newer)
+
+
 class OneDeadLetter(ApiView):
     @operation(
-        "read_dead_letter", "Read a dead letter with its event", READ_TRACES, WholeDeadLetterShape
+        "read_dead_letter",
+        "Read a dead letter with its event and what each attempt was answered",
+        READ_TRACES,
+        WholeDeadLetterShape,
     )
     def get(self, request: Request, number: int) -> Response:
         letter = _find(self, number)
+        edit = letter.redrive and letter.redrive.edit
+        answers = [{**one._asdict(), "at": moment(one.at)} for one in deadletters.attempts(letter)]
         body = {
             **_row(letter),
             "event": orjson.loads(bytes(letter.event)),
+            "edited_event": orjson.loads(bytes(edit)) if edit else None,
             "failure": letter.failure,
+            "answers": answers,
         }
         return Response(shown(WholeDeadLetterShape, body))
 
@@ -94,24 +184,32 @@ class OneDeadLetter(ApiView):
 class Redrive(ApiView):
     @operation(
         "redrive_dead_letter",
-        "Run a dead letter again, from the node where it died",
+        "Run a dead letter again, from the node where it died, with other data if need be",
         OPERATE,
         DeadLetterShape,
         status=202,
-        also={409: "It isn't open.", 503: "No worker could be asked."},
+        body=RedriveOne,
+        also={409: "It isn't open.", 422: "The data can't be that of an event."},
     )
     def post(self, request: Request, number: int) -> Response:
         letter = _find(self, number)
         if letter.state != DeadLetter.State.OPEN:
             raise Problem(409, _NOT_OPEN)
-        try:
-            jobs.redrive.apply_async((letter.pk,), retry=False)
-        except Exception as problem:  # redis and kombu raise many kinds; all mean "not now"
-            log.warning("redrive of %d not asked for: %s", letter.pk, problem)
-            raise Problem(
-                503, "Redis doesn't answer, so no worker could be asked. Try again later."
-            ) from None
-        return Response(shown(DeadLetterShape, _row(letter)), status=202)
+        body = read_body(request, RedriveOne)
+        edit = None
+        if "data" in body:
+            try:
+                edit = edited(bytes(letter.event), body["data"])
+            except Refused as refused:
+                raise Problem(422, str(refused)) from None
+        order = redrives.Order(
+            deadgroups.Wanted(),
+            (letter.pk,),
+            edit=edit,
+            as_failed=body.get("version") == "failed",
+        )
+        run = runs.begin(self.caller, request, order)
+        return Response(shown(DeadLetterShape, {**_row(letter), "redrive": run.pk}), status=202)
 
 
 class Discard(ApiView):
@@ -123,6 +221,7 @@ class Discard(ApiView):
         also={409: "It isn't open."},
     )
     def post(self, request: Request, number: int) -> Response:
-        if not deadletters.discard(_find(self, number).pk):
+        letter = _find(self, number)
+        if not deadletters.discard([letter.pk], runs.name_of(self.caller, request)):
             raise Problem(409, _NOT_OPEN)
         return Response(shown(DeadLetterShape, _row(_find(self, number))))

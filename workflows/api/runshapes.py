@@ -1,4 +1,4 @@
-"""How do events, traces and dead letters look, and what are the doors told and answer?"""
+"""How do events and traces look, and what are the doors told and answer?"""
 
 from typing import Any
 
@@ -55,26 +55,6 @@ class EventShape(serializers.Serializer[Any]):
 class WholeEventShape(EventShape):
     event = serializers.DictField(help_text="The CloudEvents object.")
     traces = TraceShape(many=True)
-
-
-class DeadLetterShape(serializers.Serializer[Any]):
-    id = serializers.IntegerField()
-    flow = serializers.CharField()
-    version = serializers.IntegerField()
-    node = serializers.CharField()
-    state = serializers.CharField(help_text="open, redriven or discarded.")
-    kind = serializers.CharField()
-    message = serializers.CharField()
-    fingerprint = serializers.CharField(help_text="The same for failures that look the same.")
-    attempts = serializers.IntegerField()
-    event_id = serializers.CharField()
-    trace = serializers.CharField()
-    at = serializers.CharField(help_text=_MOMENT)
-
-
-class WholeDeadLetterShape(DeadLetterShape):
-    event = serializers.DictField(help_text="As it reached the node.")
-    failure = serializers.DictField()
 
 
 class AcceptedEvent(serializers.Serializer[Any]):

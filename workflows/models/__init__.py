@@ -5,6 +5,7 @@ payloads are UTF-8 JSON bytes: both databases read and write these without conve
 """
 
 from workflows.models.alarm import Alarm, CursorCheck, FlowCheck
+from workflows.models.dead import DeadGroup, Redrive
 from workflows.models.flow import (
     Cursor,
     Draft,
@@ -30,6 +31,7 @@ __all__ = [
     "Counter",
     "Cursor",
     "CursorCheck",
+    "DeadGroup",
     "DeadLetter",
     "Difference",
     "Draft",
@@ -46,6 +48,7 @@ __all__ = [
     "Memory",
     "Minute",
     "NodeState",
+    "Redrive",
     "Rejected",
     "Removal",
     "Replay",

@@ -2,6 +2,7 @@
 
 from django.db import models
 
+from workflows.models.dead import Redrive
 from workflows.models.flow import Flow, FlowVersion, Subscription
 from workflows.models.hot import hot_key
 
@@ -91,7 +92,11 @@ class Timer(models.Model):
 
 
 class DeadLetter(models.Model):
-    """An arrival that ended in a failure nobody took, with all that is needed to run it again."""
+    """An arrival that ended in a failure nobody took, with all that is needed to run it again.
+
+    One that was redriven names the run that took it up (`redrive`), the run of its trace that came
+    of it (`rerun`), and how that ended (`outcome`: running until it has, then the trace's state).
+    """
 
     class State(models.TextChoices):
         OPEN = "open", "Open"
@@ -113,9 +118,35 @@ class DeadLetter(models.Model):
     attempts = models.PositiveIntegerField(default=1)
     dead_at = models.FloatField()
     state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
+    closed_at = models.FloatField(null=True)
+    closed_by = models.CharField(max_length=150, db_default="")
+    redrive = models.ForeignKey(Redrive, null=True, on_delete=models.SET_NULL, db_index=False)
+    rerun = models.PositiveIntegerField(null=True)
+    outcome = models.CharField(max_length=8, db_default="")
 
     class Meta:
-        indexes = (models.Index(fields=["flow", "state", "id"], name="dead_by_flow"),)
+        indexes = (
+            models.Index(fields=["flow", "state", "id"], name="dead_by_flow"),
+            models.Index(
+                fields=["flow", "state", "fingerprint", "id", "dead_at"], name="dead_by_group"
+            ),
+            models.Index(fields=["subscription_id", "partition", "offset"], name="dead_by_trace"),
+            models.Index(
+                fields=["redrive", "id"],
+                name="dead_by_redrive",
+                condition=models.Q(redrive__isnull=False),
+            ),
+            models.Index(
+                fields=["redrive", "outcome", "id"],
+                name="dead_under_way",
+                condition=models.Q(outcome="running"),
+            ),
+            models.Index(
+                fields=["closed_at"],
+                name="dead_closed",
+                condition=models.Q(closed_at__isnull=False),
+            ),
+        )
 
 
 class Rejected(models.Model):

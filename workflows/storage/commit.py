@@ -6,10 +6,11 @@ has moved on, or an effect that another process has taken over, makes the whole 
 `Fenced`; a memory that has changed since it was read, with `Stale`. Then nothing is changed.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from workflows.storage import log, parked, sql
+from workflows.storage import cursors, deadgroups, log, parked, sql
 from workflows.storage.parked import EFFECTS, HELD
 from workflows.storage.parts import Fenced, FlowCommit, Stale, TraceRef
 
@@ -39,7 +40,7 @@ def _commit_flow(part: FlowCommit, owner: str) -> Committed:
     _move_cursors(part)
     settled = parked.end(EFFECTS, part.flow_id, owner, part.settled, part.retries)
     released = parked.end(HELD, part.flow_id, owner, part.released)
-    _close_redriven(part)
+    closed = _close_redriven(part)
     wanted = len(part.traces) + len(part.changes) + len(part.effects) + len(part.held)
     first = _advance_clock(part.flow_id, wanted) + 1
     # From here to the commit no other one of this flow writes: lanes keep still.
@@ -55,6 +56,9 @@ def _commit_flow(part: FlowCommit, owner: str) -> Committed:
     number += len(part.effects)
     parked.insert_held(part.flow_id, number, part.held)
     _insert_dead(part)
+    if part.dead or closed:
+        workspace_id = cursors.workspace_of(part.flow_id)
+        deadgroups.tally(workspace_id, part.flow_id, part.dead, Counter(closed))
     _write_tallies(part)
     _write_state(part)
     _write_answers(part)
@@ -190,13 +194,20 @@ def _insert_dead(part: FlowCommit) -> None:
     )
 
 
-def _close_redriven(part: FlowCommit) -> None:
-    for dead_letter_id in part.redriven:
-        if not sql.execute(
-            "UPDATE workflows_deadletter SET state = 'redriven' WHERE id = %s AND state = 'open'",
-            (dead_letter_id,),
-        ):
-            raise Fenced(f"dead letter {dead_letter_id} was taken up by somebody else")
+def _close_redriven(part: FlowCommit) -> list[str]:
+    """Close the letters that run again; the fingerprint of each."""
+    out = []
+    for redriven in part.redriven:
+        rows = sql.fetch(
+            "UPDATE workflows_deadletter SET state = 'redriven', redrive_id = %s, closed_by = %s,"
+            f" closed_at = {sql.now_sql()}, rerun = %s, outcome = %s"
+            " WHERE id = %s AND state = 'open' RETURNING fingerprint",
+            (redriven.redrive_id, redriven.by, redriven.rerun, redriven.outcome, redriven.id),
+        )
+        if not rows:
+            raise Fenced(f"dead letter {redriven.id} was taken up by somebody else")
+        out.append(rows[0][0])
+    return out
 
 
 def _write_tallies(part: FlowCommit) -> None:

@@ -1,42 +1,59 @@
-"""Which arrivals ended in failure: lists of them, groups of the same failure, and one taken up?"""
+"""Which arrivals ended in failure: lists of them, all about one, and how are they closed?"""
 
-from typing import NamedTuple
+from collections import Counter
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple
 
-from django.db.models import Count, Max, QuerySet
+import orjson
+from django.db.models import QuerySet
 
-from workflows.models import DeadLetter
-from workflows.storage import sql
+from workflows.models import DeadGroup, DeadLetter
+from workflows.storage import deadgroups, runs, sql
 from workflows.storage.parts import TraceRef
 
-_GROUPS = 200
+_SEGMENTS = 200  # of a trace in which attempts are looked for, the newest
+_KEPT_SECONDS = 30 * 86_400.0  # a letter is kept after it was closed
+_AT_ONCE = 2_000
 
 
 class Wanted(NamedTuple):
-    """A list's filters; "" leaves a field open. `flow` is a slug."""
+    """A list's filters; what is empty leaves a field open. `flow` is a slug, `redrive` the run
+    that took the letters up."""
 
     flow: str = ""
     state: str = ""
     fingerprint: str = ""
-
-
-class Group(NamedTuple):
-    """Dead letters of one flow that failed the same way."""
-
-    newest: DeadLetter
-    letters: int  # how many
+    node: str = ""
+    kind: str = ""
+    since: float = 0.0
+    redrive: int = 0
 
 
 class Claimable(NamedTuple):
-    """An open dead letter, with the version that would run it now."""
+    """An open dead letter, with the versions that can run it."""
 
     id: int
     flow_id: int
-    version_id: int
+    flow: str  # slug
+    published_id: int | None
+    failed_id: int  # the version that it died on
+    paused: bool
     node: str
-    ref: TraceRef
     path: int
-    event: bytes
     dead_at: float
+    ref: TraceRef
+    event: bytes
+
+
+class Attempt(NamedTuple):
+    """One attempt of the node at the event, and what came of it."""
+
+    number: int
+    at: float
+    kind: str
+    message: str
+    took_ms: float | None
+    detail: Any
 
 
 def listed(workspace_id: int, wanted: Wanted) -> QuerySet[DeadLetter]:
@@ -44,36 +61,24 @@ def listed(workspace_id: int, wanted: Wanted) -> QuerySet[DeadLetter]:
     found = DeadLetter.objects.filter(flow__workspace_id=workspace_id)
     if wanted.flow:
         found = found.filter(flow__slug=wanted.flow)
-    if wanted.state:
-        found = found.filter(state=wanted.state)
-    if wanted.fingerprint:
-        found = found.filter(fingerprint=wanted.fingerprint)
-    return found.select_related("flow", "version").defer("event", "version__document")
-
-
-def groups(workspace_id: int, wanted: Wanted) -> list[Group]:
-    """Groups of the same failure, the one that grew last first. Two queries."""
-    found = (
-        listed(workspace_id, wanted)
-        .values("flow_id", "node", "fingerprint")
-        .annotate(count=Count("id"), last=Max("id"))
-        .order_by("-last")[:_GROUPS]
-    )
-    counts = {row["last"]: row["count"] for row in found}
-    newest = listed(workspace_id, Wanted()).in_bulk(list(counts))
-    return [Group(newest[last], count) for last, count in counts.items() if last in newest]
-
-
-def open_ids(workspace_id: int, flow: str, fingerprint: str, limit: int) -> list[int]:
-    """The oldest open letters of one group, in the order in which they died."""
-    wanted = Wanted(flow, DeadLetter.State.OPEN, fingerprint)
-    return list(listed(workspace_id, wanted).order_by("id").values_list("id", flat=True)[:limit])
+    if wanted.kind:
+        alike = DeadGroup.objects.filter(workspace_id=workspace_id, kind=wanted.kind)
+        found = found.filter(fingerprint__in=alike.values("fingerprint"))
+    if wanted.since:
+        found = found.filter(dead_at__gte=wanted.since)
+    exact = {
+        name: value
+        for name in ("state", "fingerprint", "node", "redrive")
+        if (value := getattr(wanted, name))
+    }
+    found = found.filter(**exact).select_related("flow", "version")
+    return found.defer("event", "version__document", "redrive")
 
 
 def find(workspace_id: int, dead_letter_id: int) -> DeadLetter | None:
-    """One dead letter whole, with its flow and version."""
+    """One dead letter whole, with its flow and version, and the run that took it up."""
     found = DeadLetter.objects.filter(pk=dead_letter_id, flow__workspace_id=workspace_id)
-    return found.select_related("flow", "version").first()
+    return found.select_related("flow", "version", "redrive").first()
 
 
 def of_trace(flow_id: int, ref: TraceRef) -> list[DeadLetter]:
@@ -88,45 +93,99 @@ def of_trace(flow_id: int, ref: TraceRef) -> list[DeadLetter]:
     return list(found.defer("event").order_by("id"))
 
 
-def claimable(dead_letter_id: int) -> Claimable | None:
-    """The dead letter if it is open; the published version, else the one that it died on."""
+def attempts(letter: DeadLetter) -> list[Attempt]:
+    """What each attempt was answered, in order, as the trace's steps tell it; the last one alone
+    when these are gone. Of a trace with very many steps the newest are looked at."""
+    segments = sql.fetch(
+        "SELECT steps FROM workflows_segment WHERE subscription_id = %s"
+        ' AND "partition" = %s AND "offset" = %s AND run = %s ORDER BY change DESC LIMIT %s',
+        (letter.subscription_id, letter.partition, letter.offset, letter.run, _SEGMENTS),
+    )
+    found: dict[int, Attempt] = {}
+    for (raw,) in segments:
+        segment = orjson.loads(bytes(raw))
+        for step in segment["steps"]:
+            number, error = step.get("a", 0), step.get("e")
+            if step["n"] == letter.node and number and error and _is_of(step, letter):
+                found.setdefault(number, _attempt(number, segment["at"], error, step.get("x")))
+    last = max(letter.attempts, 1)
+    if last not in found:
+        found[last] = _attempt(last, letter.dead_at, letter.failure, None)
+    return [found[number] for number in sorted(found) if number <= last]
+
+
+def _is_of(step: dict[str, Any], letter: DeadLetter) -> bool:
+    """Whether a step is of the letter's own way: split events reach a node by several."""
+    return bool(step.get("k", letter.path) == letter.path)
+
+
+def _attempt(number: int, at: float, error: Any, took_ms: float | None) -> Attempt:
+    error = error if isinstance(error, dict) else {}
+    kind, message = str(error.get("kind", "")), str(error.get("message", ""))
+    return Attempt(number, at, kind, message, took_ms, error.get("detail"))
+
+
+def claim(workspace_id: int, letters: Sequence[int]) -> list[Claimable]:
+    """Those of the letters that are open, in order."""
+    if not letters:
+        return []
+    marks = ", ".join(["%s"] * len(letters))
     rows = sql.fetch(
-        "SELECT d.id, d.flow_id, COALESCE(f.published_id, d.version_id), d.node,"
-        ' d.subscription_id, d."partition", d."offset", d.run, d.path, d.event, d.dead_at'
+        "SELECT d.id, d.flow_id, f.slug, f.published_id, d.version_id, f.paused, d.node, d.path,"
+        ' d.dead_at, d.subscription_id, d."partition", d."offset", d.run, d.event'
         " FROM workflows_deadletter d JOIN workflows_flow f ON f.id = d.flow_id"
-        " WHERE d.id = %s AND d.state = 'open'",
-        (dead_letter_id,),
+        f" WHERE f.workspace_id = %s AND d.id IN ({marks}) AND d.state = 'open' ORDER BY d.id",
+        (workspace_id, *letters),
     )
-    if not rows:
-        return None
-    row = rows[0]
-    return Claimable(
-        id=row[0],
-        flow_id=row[1],
-        version_id=row[2],
-        node=row[3],
-        ref=TraceRef(*row[4:8]),
-        path=row[8],
-        event=bytes(row[9]),
-        dead_at=row[10],
-    )
+    out = []
+    for row in rows:
+        ref, event = TraceRef(*row[9:13]), bytes(row[13])
+        out.append(Claimable._make((*row[:9], ref, event)))
+    return out
 
 
 def next_run(ref: TraceRef) -> int:
-    """The number of the next run of an event through the same subscription."""
+    """The number of the next redrive of an event through the same subscription."""
     rows = sql.fetch(
         "SELECT COALESCE(MAX(run), 0) + 1 FROM workflows_trace WHERE subscription_id = %s"
-        ' AND "partition" = %s AND "offset" = %s',
-        ref[:3],
+        ' AND "partition" = %s AND "offset" = %s AND run < %s',
+        (*ref[:3], runs.FIRST_REPLAY),
     )
     return int(rows[0][0])
 
 
-def discard(dead_letter_id: int) -> bool:
-    """Close a dead letter without running it; False when it isn't open any more."""
-    return bool(
-        sql.execute(
-            "UPDATE workflows_deadletter SET state = 'discarded' WHERE id = %s AND state = 'open'",
-            (dead_letter_id,),
+def newest_id() -> int:
+    """The number of the newest letter of all; 0 when there is none."""
+    return int(sql.fetch("SELECT COALESCE(MAX(id), 0) FROM workflows_deadletter")[0][0])
+
+
+def discard(letters: Collection[int], by: str, redrive_id: int | None = None) -> int:
+    """Close those of the letters that are open, without running them; how many these were."""
+    if not letters:
+        return 0
+    marks = ", ".join(["%s"] * len(letters))
+    with sql.write():
+        closed = sql.fetch(
+            "UPDATE workflows_deadletter SET state = 'discarded', closed_by = %s,"
+            f" closed_at = {sql.now_sql()}, redrive_id = %s"
+            f" WHERE id IN ({marks}) AND state = 'open' RETURNING flow_id, fingerprint",
+            (by, redrive_id, *letters),
         )
+        for flow_id in sorted({flow_id for flow_id, _ in closed}):
+            gone = Counter(fingerprint for flow, fingerprint in closed if flow == flow_id)
+            deadgroups.uncount(flow_id, gone)
+    return len(closed)
+
+
+def forget() -> None:
+    """Delete a batch of what was closed long ago: letters, then runs and groups without any."""
+    old = f"{sql.now_sql()} - {_KEPT_SECONDS}"
+    sql.execute(
+        "DELETE FROM workflows_deadletter WHERE id IN (SELECT id FROM workflows_deadletter"
+        f" WHERE closed_at < {old} ORDER BY closed_at LIMIT {_AT_ONCE})"
     )
+    sql.execute(
+        f"DELETE FROM workflows_redrive WHERE ended_at < {old} AND NOT EXISTS"
+        " (SELECT 1 FROM workflows_deadletter d WHERE d.redrive_id = workflows_redrive.id)"
+    )
+    sql.execute(f"DELETE FROM workflows_deadgroup WHERE open <= 0 AND newest_at < {old}")

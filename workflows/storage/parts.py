@@ -123,6 +123,16 @@ class NewDeadLetter(msgspec.Struct, frozen=True):
     dead_at: float
 
 
+class Redriven(NamedTuple):
+    """A dead letter that a commit runs again: by which redrive, as which run of its trace."""
+
+    id: int
+    redrive_id: int
+    by: str
+    rerun: int
+    outcome: str  # state of the new trace
+
+
 class NewAnswer(msgspec.Struct, frozen=True):
     channel_id: int
     partition: int
@@ -145,7 +155,7 @@ class FlowCommit(msgspec.Struct):
     held: list[NewHeld] = []
     released: list[Taken] = []  # held arrivals that went on
     dead: list[NewDeadLetter] = []
-    redriven: list[int] = []  # ids of dead letters that this commit runs again
+    redriven: list[Redriven] = []  # dead letters that this commit runs again
     answers: list[NewAnswer] = []
     published: list[log.Incoming] = []
     counters: dict[tuple[str, int, str], int] = {}  # (node, partition, name) -> more

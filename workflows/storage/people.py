@@ -28,6 +28,11 @@ class TokenRow(NamedTuple):
         return scope in self.scopes or "admin" in self.scopes
 
 
+def token_name(token_id: int) -> str:
+    """The name that people gave a token; "" when it is gone."""
+    return ApiToken.objects.filter(pk=token_id).values_list("name", flat=True).first() or ""
+
+
 def main_workspace() -> Workspace:
     """The workspace that always exists."""
     return Workspace.objects.get_or_create(slug=MAIN, defaults={"name": "Main"})[0]

@@ -6,15 +6,14 @@ from celery import shared_task
 from celery.signals import worker_ready, worker_shutting_down
 from django.db import close_old_connections
 
-from workflows.storage import cursors, retention, work
-from workflows.storage.parts import Fenced
+from workflows.storage import cursors, deadletters, redrives, retention, work
 from workflows.tasks import clock, health
 from workflows.tasks.audit import audit as run_audit
 from workflows.tasks.drain import drain_slice
 from workflows.tasks.nudge import nudge
 from workflows.tasks.owner import owner
 from workflows.tasks.process import calm_collector, performer, stop
-from workflows.tasks.redrive import redrive as run_again
+from workflows.tasks.redrive import ask, work_on
 
 _STOP_SECONDS = 8.0
 
@@ -28,13 +27,11 @@ def drain(subscription_id: int) -> None:
 
 
 @shared_task(name="workflows.redrive")
-def redrive(dead_letter_id: int) -> None:
-    """Run a dead letter again; nothing happens when somebody else already did."""
+def redrive(run_id: int) -> None:
+    """Work on a run over dead letters for a slice; ask for another when it can go on."""
     close_old_connections()
-    try:
-        run_again(dead_letter_id)
-    except Fenced:
-        return
+    if work_on(run_id):
+        ask([run_id])
 
 
 @shared_task(name="workflows.tick")
@@ -44,6 +41,7 @@ def tick() -> None:
     clock.tick()
     if work.effects_due():
         performer().look()
+    ask(redrives.due())
     health.report("timers")
 
 
@@ -67,6 +65,7 @@ def prune() -> None:
     """Delete what retention lets go, in small batches."""
     close_old_connections()
     retention.prune()
+    deadletters.forget()
 
 
 @worker_ready.connect

@@ -1,7 +1,5 @@
 """Dead letters: what failed, why, and what becomes of it."""
 
-import logging
-
 import orjson
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
@@ -9,10 +7,11 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from workflows.models import DeadLetter
-from workflows.storage import deadletters, flowrows
+from workflows.models import DeadLetter, Redrive
+from workflows.storage import deadletters, flowrows, redrives
+from workflows.storage.deadgroups import Wanted
 from workflows.storage.parts import TraceRef
-from workflows.tasks.jobs import redrive as redrive_task
+from workflows.tasks.redrive import ask
 from workflows.web import deadrows
 from workflows.web.access import NOT_HERE, Here, member
 from workflows.web.context import Crumb, asked, page
@@ -20,10 +19,8 @@ from workflows.web.jsonview import coloured
 from workflows.web.paging import read_number
 from workflows.web.steps import todo_for
 
-log = logging.getLogger(__name__)
 _ON_A_PAGE = 50
 _AT_ONCE = 500  # letters of a group that one click takes up
-_AWAY = "Redis doesn't answer, so no worker could be asked. Nothing is lost: try again later."
 
 
 @require_GET
@@ -48,7 +45,7 @@ def letter_list(request: HttpRequest, here: Here) -> HttpResponse:
         crumbs = [Crumb("Dead letters", _list_url(here)), Crumb("The same failure")]
         template = "workflows/dead_letters/group.html"
     else:
-        context |= {"groups": deadrows.groups(here.workspace_id, wanted)}
+        context |= {"groups": deadrows.groups(here.workspace_id, Wanted(flow=wanted.flow))}
         template = "workflows/dead_letters/list.html"
     return page(request, here, template, context, section="dead_letters", crumbs=crumbs)
 
@@ -77,14 +74,13 @@ def letter(request: HttpRequest, here: Here, number: int) -> HttpResponse:
 @require_POST
 @member("operator")
 def redrive(request: HttpRequest, here: Here, number: int) -> HttpResponse:
-    """Ask a worker to run it again on the version that is published now."""
+    """Have it run again on the version that is published now."""
     row = _find(here, number)
     if row.state != DeadLetter.State.OPEN:
         messages.info(request, f"Nothing to do: it is {row.get_state_display().lower()} already.")
-    elif _ask(row.pk):
-        messages.success(request, "Asked for a redrive. Its trace shows how it goes.")
     else:
-        messages.error(request, _AWAY)
+        _begin(request, here, redrives.Order(Wanted(), (row.pk,)))
+        messages.success(request, "It runs again. Its trace shows how it goes.")
     return redirect("dead_letter", here.workspace, number)
 
 
@@ -93,7 +89,7 @@ def redrive(request: HttpRequest, here: Here, number: int) -> HttpResponse:
 def discard(request: HttpRequest, here: Here, number: int) -> HttpResponse:
     """Close it for good without running it."""
     row = _find(here, number)
-    if deadletters.discard(row.pk):
+    if deadletters.discard([row.pk], request.user.get_username()):
         messages.success(request, "Discarded.")
     else:
         messages.info(request, "It wasn't open any more.")
@@ -103,29 +99,18 @@ def discard(request: HttpRequest, here: Here, number: int) -> HttpResponse:
 @require_POST
 @member("operator")
 def redrive_group(request: HttpRequest, here: Here, slug: str, fingerprint: str) -> HttpResponse:
-    """Ask for a redrive of a group's open letters, the oldest first."""
+    """Have a group's open letters run again, the oldest first."""
     if flowrows.flow_id_of(here.workspace_id, slug) is None:
         raise Http404(NOT_HERE)
-    ids = deadletters.open_ids(here.workspace_id, slug, fingerprint, _AT_ONCE)
-    asked_for = 0
-    for letter_id in ids:
-        if not _ask(letter_id):
-            messages.error(request, _AWAY)
-            break
-        asked_for += 1
-    if asked_for:
-        messages.success(request, f"Asked for {asked_for} redrive{'s' if asked_for > 1 else ''}.")
+    order = redrives.Order(Wanted(flow=slug, fingerprint=fingerprint))
+    messages.success(request, f"Asked for {_begin(request, here, order).total} redrives.")
     return redirect(f"{_list_url(here)}?flow={slug}")
 
 
-def _ask(letter_id: int) -> bool:
-    """Whether the request for a redrive reached the broker."""
-    try:
-        redrive_task.apply_async((letter_id,), retry=False)
-    except Exception as problem:  # redis and kombu raise many kinds; all mean "not now"
-        log.warning("redrive of %d not asked for: %s", letter_id, problem)
-        return False
-    return True
+def _begin(request: HttpRequest, here: Here, order: redrives.Order) -> Redrive:
+    run = redrives.start(here.workspace_id, request.user.get_username(), order)
+    ask([run.pk])
+    return run
 
 
 def _find(here: Here, number: int) -> DeadLetter:

@@ -3,20 +3,12 @@
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from workflows.models import DeadLetter, Flow
-from workflows.storage import deadletters, keyset
+from workflows.models import DeadLetter
+from workflows.storage import deadgroups, deadletters, keyset
+from workflows.storage.deadgroups import Group
+from workflows.storage.deadgroups import Wanted as WantedGroups
 from workflows.storage.deadletters import Wanted
 from workflows.storage.keyset import Beyond
-
-
-class Group(NamedTuple):
-    """Dead letters of one flow that failed the same way."""
-
-    flow: Flow
-    node: str
-    fingerprint: str
-    letters: int  # how many
-    newest: "Letter"
 
 
 class Letter(NamedTuple):
@@ -32,12 +24,10 @@ class Letter(NamedTuple):
     at: datetime
 
 
-def groups(workspace_id: int, wanted: Wanted) -> list[Group]:
-    """The groups, the one that grew last first."""
-    return [
-        Group(row.flow, row.node, row.fingerprint, letters, letter(row))
-        for row, letters in deadletters.groups(workspace_id, wanted)
-    ]
+def groups(workspace_id: int, wanted: WantedGroups) -> list[tuple[Group, datetime]]:
+    """The groups, the one that grew last first, each with the moment when it did."""
+    found, _ = deadgroups.page(workspace_id, wanted, None, 200)
+    return [(group, datetime.fromtimestamp(group.newest_at, UTC)) for group in found]
 
 
 def letters(
