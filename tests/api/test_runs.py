@@ -200,7 +200,8 @@ def test_a_channel_in_use_is_not_deleted(work: Work) -> None:
     _put("orders", range(2))
     api = person("owner")
     channel = api.expect(200, "GET", "channels/orders")
-    assert channel["readers"] == [{"flow": "reader", "node": "in", "state": "active", "lag": 2}]
+    (reader,) = channel["readers"]
+    assert (reader["flow"], reader["node"], reader["lag"]) == ("reader", "in", 2)
     assert channel["lag"] == 2
     assert "reader" in api.expect(409, "DELETE", "channels/orders")["detail"]
     work(flow)

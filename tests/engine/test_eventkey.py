@@ -19,7 +19,7 @@ from workflows.engine.eventkey import event_key
         ({}, "event.data.order", "e1", "order"),
         ({"data": {"order": None}}, "event.data.order", "e1", "empty"),
         ({"data": {"order": ""}}, "event.data.order", "e1", "empty"),
-        ({}, "1 +", "e1", "column"),
+        ({}, "1 +", "e1", "end"),
     ],
 )
 def test_the_key_is_what_the_event_names_then_what_the_channel_works_out_then_the_id(

@@ -44,6 +44,7 @@ PAGES = (
     Page("where", "viewer"),
     Page("channels", "viewer"),
     Page("new_channel", "editor"),
+    Page("channel", "editor", ("orders.in",)),
     Page("dead_letters", "viewer"),
     Page("dead_letter", "viewer", (".letter",)),
     Page("redrive", "operator", (".letter",), {}, (302,)),

@@ -26,6 +26,8 @@ def _rows(found: list[Channel]) -> list[dict[str, Any]]:
             "partitions": channel.partitions,
             "retention_days": channel.retention_days,
             "lag_limit": channel.lag_limit,
+            "lag_policy": channel.lag_policy,
+            "key_expression": channel.key_expression,
             "inbox_of": channel.flow.slug if channel.flow else None,
             "events": how[channel.pk].events,
             "lag": how[channel.pk].lag,
@@ -80,10 +82,14 @@ class OneChannel(ApiView):
         EDIT,
         ChannelShape,
         body=ChannelChange,
+        also={409: "A flow stands in the way of another key."},
     )
     def patch(self, request: Request, slug: str) -> Response:
         channel = self.channel(slug)
-        channeledits.change(channel, **read_body(request, ChannelChange))
+        try:
+            channeledits.change(channel, **read_body(request, ChannelChange))
+        except channeledits.InUse as used:
+            raise Problem(409, str(used), field="key_expression") from None
         return Response(_rows([channel])[0])
 
     @operation(

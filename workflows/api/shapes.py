@@ -6,6 +6,7 @@ from typing import Any
 from rest_framework import serializers
 
 from workflows.engine import names
+from workflows.engine.eventkey import key_refusal
 from workflows.storage import people
 
 _FLOW_FILE = "A flow as a file has it: format, name, nodes, wires, settings, layout."
@@ -145,6 +146,10 @@ class ReaderShape(serializers.Serializer[Any]):
     node = serializers.CharField()
     state = serializers.CharField()
     lag = serializers.IntegerField()
+    oldest = serializers.FloatField(
+        allow_null=True, help_text="When its first unread event was accepted, Unix seconds."
+    )
+    expired = serializers.IntegerField(help_text="Events it was moved past, being too far behind.")
 
 
 class ChannelShape(serializers.Serializer[Any]):
@@ -153,6 +158,8 @@ class ChannelShape(serializers.Serializer[Any]):
     partitions = serializers.IntegerField()
     retention_days = serializers.IntegerField()
     lag_limit = serializers.IntegerField()
+    lag_policy = serializers.CharField()
+    key_expression = serializers.CharField()
     inbox_of = serializers.CharField(
         allow_null=True, help_text="The flow whose private inbox it is; null for a shared one."
     )
@@ -162,18 +169,32 @@ class ChannelShape(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField()
 
 
-class NewChannel(serializers.Serializer[Any]):
-    slug = serializers.CharField(validators=[refusing(names.channel_refusal)])
-    name = serializers.CharField(max_length=120, required=False, allow_blank=True)
-    partitions = serializers.IntegerField(min_value=1, max_value=64, required=False)
-    retention_days = serializers.IntegerField(min_value=1, max_value=3650, required=False)
-    lag_limit = serializers.IntegerField(min_value=1, max_value=10**12, required=False)
-
-
 class ChannelChange(serializers.Serializer[Any]):
     name = serializers.CharField(max_length=120, required=False, allow_blank=True)
     retention_days = serializers.IntegerField(min_value=1, max_value=3650, required=False)
-    lag_limit = serializers.IntegerField(min_value=1, max_value=10**12, required=False)
+    lag_limit = serializers.IntegerField(
+        min_value=1,
+        max_value=10**12,
+        required=False,
+        help_text="Unread events of one reader, past which the lag policy decides.",
+    )
+    lag_policy = serializers.ChoiceField(
+        [("block", "Refuse new events"), ("expire", "Expire the oldest unread events")],
+        required=False,
+        help_text="block: new events get a 429. expire: the reader is moved on, with an alarm.",
+    )
+    key_expression = serializers.CharField(
+        max_length=1_000,
+        required=False,
+        allow_blank=True,
+        validators=[refusing(key_refusal)],
+        help_text="CEL: the key of events without partitionkey and subject; empty: their id.",
+    )
+
+
+class NewChannel(ChannelChange):
+    slug = serializers.CharField(validators=[refusing(names.channel_refusal)])
+    partitions = serializers.IntegerField(min_value=1, max_value=64, required=False)
 
 
 class TokenShape(serializers.Serializer[Any]):

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from workflows.engine.event import JSON
-from workflows.engine.expression import EvaluationError, bind, compile_key
+from workflows.engine.expression import EvaluationError, ExpressionError, bind, compile_key
 from workflows.engine.keys import key_text
 
 
@@ -27,9 +27,18 @@ def event_key(event: Mapping[str, JSON], expression: str) -> EventKey:
         return EventKey(str(named or event["id"]))
     try:
         value = compile_key(expression).evaluate(bind(event, 0.0))
-    except (EvaluationError, ValueError) as error:
-        says = error.says if isinstance(error, EvaluationError) else str(error)
-        return EventKey(str(event["id"]), says)
+    except (EvaluationError, ExpressionError) as error:
+        return EventKey(str(event["id"]), error.says)
     if value is None or value == "":
         return EventKey(str(event["id"]), "The key is empty.")
     return EventKey(key_text(value))
+
+
+def key_refusal(expression: str) -> str:
+    """Why events can't get their key by this expression; "" when they can, or when it is empty."""
+    try:
+        if expression:
+            compile_key(expression)
+    except ExpressionError as error:
+        return str(error)
+    return ""

@@ -5,7 +5,7 @@ from typing import Any
 from django.db import transaction
 
 from workflows.models import Channel, Head, Subscription
-from workflows.storage import channels, sql
+from workflows.storage import channels, cursors, sql
 
 
 class InUse(Exception):
@@ -24,12 +24,37 @@ def make(workspace_id: int, slug: str, **settings: Any) -> Channel:
 
 
 def change(channel: Channel, **settings: Any) -> None:
-    """Set name, retention or lag limit. The partitions of a channel never change."""
+    """Set anything but the partitions, which never change. Raises `InUse` for a key expression
+    that isn't to be changed here or now."""
+    if settings.get("key_expression", channel.key_expression) != channel.key_expression:
+        _check_key(channel, str(settings["key_expression"]))
     for name, value in settings.items():
         setattr(channel, name, value)
     if settings:
         channel.save(update_fields=list(settings))
     channels.forget()
+
+
+def _check_key(channel: Channel, key_expression: str) -> None:
+    """Another key sends events to other partitions than those of the same key before them."""
+    if channel.flow_id is not None:
+        raise InUse("The key of an inbox is set at its producer.")
+    for slug, is_behind in _ordered_readers(channel):
+        if not key_expression:
+            raise InUse(f"{slug} keeps the order of this channel's keys: it needs one.")
+        if is_behind:
+            raise InUse(f"{slug} has still to read events in their order: wait until it has.")
+
+
+def _ordered_readers(channel: Channel) -> list[tuple[str, bool]]:
+    """The flows that read the channel in order, and whether they have unread events."""
+    reading = Subscription.objects.filter(channel=channel).exclude(state="closed")
+    lags = cursors.lags([one.flow_id for one in reading])
+    return [
+        (one.flow.slug, one.flow_id in lags)
+        for one in reading.select_related("flow", "version").order_by("pk")
+        if (one.version.document.get("settings") or {}).get("ordering") == "key"
+    ]
 
 
 def remove(channel: Channel) -> None:

@@ -12,6 +12,7 @@ from workflows.storage import sql
 
 SEEN_SECONDS = 7 * 86_400.0
 DEFAULT_PARTITIONS = 8
+LAG_POLICIES = Channel.LagPolicy.choices
 _CACHE_SECONDS = 2.0
 
 

@@ -1,17 +1,25 @@
 """Channels: what is in them, who reads them, and a new one."""
 
+from datetime import UTC, datetime
+
 from django import forms
 from django.contrib import messages
 from django.db import IntegrityError
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
 from workflows.engine import names
+from workflows.engine.eventkey import key_refusal
 from workflows.storage import channeledits, channels, figures
-from workflows.web.access import Here, member
+from workflows.web.access import NOT_HERE, Here, member
 from workflows.web.context import Crumb, form_page, page, part, wants
 from workflows.web.naming import refusing
+
+
+def _key_field() -> forms.CharField:
+    return forms.CharField(max_length=1_000, required=False, validators=[refusing(key_refusal)])
 
 
 class NewChannel(forms.Form):
@@ -21,6 +29,18 @@ class NewChannel(forms.Form):
     )
     partitions = forms.IntegerField(min_value=1, max_value=64, initial=channels.DEFAULT_PARTITIONS)
     retention_days = forms.IntegerField(min_value=1, max_value=3650, initial=7)
+    key_expression = _key_field()
+
+
+class ChannelSettings(forms.Form):
+    retention_days = forms.IntegerField(min_value=1, max_value=3650)
+    lag_limit = forms.IntegerField(min_value=1, max_value=10**12)
+    lag_policy = forms.ChoiceField(choices=channels.LAG_POLICIES)
+    key_expression = _key_field()
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
 @require_GET
@@ -29,9 +49,10 @@ def channel_list(request: HttpRequest, here: Here) -> HttpResponse:
     """Shared channels first, the private inboxes of producers apart."""
     found = list(channels.of_workspace(here.workspace_id))
     how = figures.of_channels([channel.pk for channel in found])
+    lines = [(one, how[one.pk], _moment(how[one.pk].oldest)) for one in found]
     context = {
-        "shared": [(one, how[one.pk]) for one in found if one.flow_id is None],
-        "private": [(one, how[one.pk]) for one in found if one.flow_id is not None],
+        "shared": [line for line in lines if line[0].flow_id is None],
+        "private": [line for line in lines if line[0].flow_id is not None],
     }
     template = "workflows/channels/list.html"
     if wants(request, "rows"):
@@ -55,4 +76,35 @@ def new(request: HttpRequest, here: Here) -> HttpResponse:
             return redirect("channels", here.workspace)
     return form_page(
         request, here, "workflows/channels/new.html", form, section="channels", title="New channel"
+    )
+
+
+@require_http_methods(["GET", "POST"])
+@member("editor")
+def settings(request: HttpRequest, here: Here, slug: str) -> HttpResponse:
+    """How long a channel keeps events, what orders them, and what a slow reader means."""
+    channel = channels.get(here.workspace_id, slug)
+    if channel is None:
+        raise Http404(NOT_HERE)
+    now = {name: getattr(channel, name) for name in ChannelSettings.base_fields}
+    form = ChannelSettings(request.POST or None, initial=now)
+    if channel.flow_id is not None:
+        del form.fields["key_expression"]
+    if request.method == "POST" and form.is_valid():
+        try:
+            channeledits.change(channel, **form.cleaned_data)
+        except channeledits.InUse as used:
+            form.add_error("key_expression", str(used))
+        else:
+            messages.success(request, f"Saved the settings of {slug}.")
+            return redirect("channels", here.workspace)
+    crumbs = [Crumb("Channels", reverse("channels", args=[here.workspace])), Crumb(slug)]
+    return page(
+        request,
+        here,
+        "workflows/channels/settings.html",
+        {"channel": channel, "form": form},
+        section="channels",
+        crumbs=crumbs,
+        status=422 if form.errors else 200,
     )

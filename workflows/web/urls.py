@@ -48,6 +48,7 @@ _RUNS = [
     path("where", where.where, name="where"),
     path("channels", channels.channel_list, name="channels"),
     path("channels/new", channels.new, name="new_channel"),
+    path("channels/<str:slug>", channels.settings, name="channel"),
     path("dead-letters", deadletters.letter_list, name="dead_letters"),
     path("dead-letters/<int:number>", deadletters.letter, name="dead_letter"),
     path("dead-letters/<int:number>/redrive", deadletters.redrive, name="redrive"),
