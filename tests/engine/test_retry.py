@@ -40,3 +40,19 @@ def test_the_steepest_policy_does_not_overflow() -> None:
     pause = decide(steep, 99, seed="s")
     assert pause is not None
     assert pause <= 360
+
+
+def test_without_a_limit_of_attempts_it_goes_on() -> None:
+    patient = RetryPolicy(attempts=0, factor=10, cap_seconds=300, jitter=0)
+    assert decide(patient, 900, seed="s") == 300
+
+
+@pytest.mark.parametrize(("age", "pause"), [(0.0, 1.0), (9.0, 1.0), (9.5, None)])
+def test_no_call_comes_after_the_deadline(age: float, pause: float | None) -> None:
+    policy = RetryPolicy(jitter=0, deadline_seconds=10)
+    assert decide(policy, 1, seed="s", age=age) == pause
+
+
+def test_a_factor_of_one_is_a_fixed_pause() -> None:
+    fixed = RetryPolicy(first_seconds=7, factor=1, jitter=0)
+    assert [decide(fixed, n, seed="s") for n in (1, 2, 3, 4)] == [7.0] * 4

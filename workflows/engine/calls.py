@@ -1,5 +1,6 @@
 """What may an HTTP call of a flow look like, and what does its answer mean?"""
 
+import re
 from email.utils import parsedate_to_datetime
 from typing import Annotated
 from urllib.parse import quote
@@ -14,7 +15,6 @@ from workflows.engine.node import Failed, NodeError
 from workflows.engine.plain import read_json
 from workflows.engine.template import Template
 
-_RETRIED = frozenset((408, 425, 429))
 _SHOWN_BODY = 500
 
 
@@ -30,6 +30,20 @@ def _check_header(name: str) -> str:
     return name
 
 
+def _check_statuses(text: str) -> str:
+    for word in _words(text):
+        if not _STATUS.fullmatch(word):
+            raise ValueError(f'"{word}" is no status: write 429, or 5xx for 500 to 599.')
+    return ", ".join(_words(text))
+
+
+def _words(text: str) -> list[str]:
+    return text.replace(",", " ").lower().split()
+
+
+_STATUS = re.compile(r"[1-5](xx|\d\d)")
+RETRIED = "408, 425, 429, 5xx"
+StatusList = Annotated[str, AfterValidator(_check_statuses)]
 UrlText = Annotated[TemplateText, AfterValidator(_check_url)]
 HeaderName = Annotated[str, AfterValidator(_check_header)]
 
@@ -55,8 +69,11 @@ def parse_body(reply: Reply) -> JSON:
         return reply.body
 
 
-def failure_of(reply: Reply) -> Failed | None:
-    """What an answer outside 200 to 299, or none at all, means; None for a good one."""
+def failure_of(reply: Reply, retried: str = RETRIED) -> Failed | None:
+    """What an answer outside 200 to 299, or none at all, means; None for a good one.
+
+    Time-outs and broken connections are worth another try, and the statuses in `retried`.
+    """
     if reply.error:
         again = reply.error in ("timeout", "connection")
         return Failed(reply.error, reply.message or reply.error, retry=again)
@@ -65,10 +82,14 @@ def failure_of(reply: Reply) -> Failed | None:
     return Failed(
         f"status-{reply.status}",
         f"The receiver answered {reply.status}.",
-        retry=reply.status in _RETRIED or reply.status >= 500,
+        retry=_is_among(reply.status, retried),
         detail={"status": reply.status, "body": reply.body[:_SHOWN_BODY]},
         after_seconds=_retry_after(reply),
     )
+
+
+def _is_among(status: int, listed: str) -> bool:
+    return any(word in (str(status), f"{status // 100}xx") for word in _words(listed))
 
 
 def _retry_after(reply: Reply) -> float:

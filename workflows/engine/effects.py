@@ -6,6 +6,7 @@ field is a plain JSON value.
 """
 
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -59,6 +60,16 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, tag="answer", tag_field=
     status: int
     body: Any = None
     headers: dict[str, str] = {}
+
+
+def destination(effect: "Effect") -> str:
+    """Whom an outside effect goes to: what limits and breakers count by. At most 200 characters."""
+    if isinstance(effect, HttpRequest):
+        parts = urlsplit(effect.url)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}".lower()[:200]
+    if isinstance(effect, CeleryTask):
+        return f"celery:{effect.connection}"[:200]
+    return "mail"
 
 
 Effect = HttpRequest | Mail | CeleryTask | Publish | Answer

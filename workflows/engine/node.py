@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from workflows.engine.effects import Effect, Reply
 from workflows.engine.event import JSON, Event
 from workflows.engine.expression import Activation
+from workflows.engine.limits import NO_LIMITS, Limits
 from workflows.engine.retry import RetryPolicy
 
 
@@ -168,6 +169,10 @@ class Node:
     def retry_policy(self) -> RetryPolicy:
         """How often a failed effect of this node is made again."""
         return RetryPolicy()
+
+    def limits(self) -> Limits:
+        """How many of this node's effects may be under way."""
+        return NO_LIMITS
 
     def state_keys(self, event: Event, ctx: Context) -> tuple[str, ...]:
         """Every key of `ctx.state` that may be touched for this event; `ctx.state` is still empty.

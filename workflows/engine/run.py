@@ -219,6 +219,7 @@ class _Runner:
                 settlement.attempt,
                 seed=ctx.key,
                 after_seconds=failed.after_seconds,
+                age=self._surroundings.now - settlement.since,
             )
             if pause is not None:
                 due = self._surroundings.now + pause

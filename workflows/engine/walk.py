@@ -30,6 +30,7 @@ class Settlement(msgspec.Struct, frozen=True):
     effect: Effect
     reply: Reply
     attempt: int  # 1 for the first call
+    since: float = 0.0  # Unix seconds: when the first call was due
 
 
 class Step(msgspec.Struct, frozen=True):

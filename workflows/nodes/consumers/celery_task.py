@@ -15,6 +15,7 @@ from workflows.engine.effects import CeleryTask, Effect, Reply
 from workflows.engine.event import Event
 from workflows.engine.expression import event_env
 from workflows.engine.fields import json_template
+from workflows.engine.limits import NO_LIMITS, Limits
 from workflows.engine.node import (
     Consumer,
     Context,
@@ -62,6 +63,7 @@ class Task(Consumer):
         retry: RetryPolicy = Field(
             default=RetryPolicy(), description="How often a failed sending is tried again."
         )
+        limits: Limits = Field(default=NO_LIMITS, description="How many tasks go out.")
 
     config: Config
     examples = (
@@ -108,6 +110,9 @@ class Task(Consumer):
 
     def retry_policy(self) -> RetryPolicy:
         return self.config.retry
+
+    def limits(self) -> Limits:
+        return self.config.limits
 
     def handle(self, event: Event, ctx: Context) -> Iterator[Result]:
         variables = ctx.variables(event)

@@ -12,6 +12,7 @@ from pydantic import Field
 from workflows.engine.effects import Effect, Mail, Reply
 from workflows.engine.event import Event
 from workflows.engine.fields import LongTemplateText, TemplateText
+from workflows.engine.limits import NO_LIMITS, Limits
 from workflows.engine.node import (
     Consumer,
     Context,
@@ -48,6 +49,7 @@ class Email(Consumer):
         retry: RetryPolicy = Field(
             default=RetryPolicy(), description="How often a failed sending is tried again."
         )
+        limits: Limits = Field(default=NO_LIMITS, description="How many messages go out.")
 
     config: Config
     examples = (
@@ -92,6 +94,9 @@ class Email(Consumer):
 
     def retry_policy(self) -> RetryPolicy:
         return self.config.retry
+
+    def limits(self) -> Limits:
+        return self.config.limits
 
     def handle(self, event: Event, ctx: Context) -> Iterator[Result]:
         variables = ctx.variables(event)

@@ -13,7 +13,9 @@ import msgspec
 from pydantic import Field
 
 from workflows.engine.calls import (
+    RETRIED,
     HeaderName,
+    StatusList,
     UrlText,
     failure_of,
     parse_body,
@@ -23,6 +25,7 @@ from workflows.engine.calls import (
 from workflows.engine.effects import Effect, HttpRequest, Reply
 from workflows.engine.event import Event
 from workflows.engine.fields import LongTemplateText, TemplateText
+from workflows.engine.limits import NO_LIMITS, Limits
 from workflows.engine.node import (
     Consumer,
     Context,
@@ -72,6 +75,12 @@ class Http(Consumer):
         retry: RetryPolicy = Field(
             default=RetryPolicy(), description="How often a failed request is made again."
         )
+        retry_statuses: StatusList = Field(
+            default=RETRIED,
+            max_length=200,
+            description="Answers that are worth another try, besides none at all.",
+        )
+        limits: Limits = Field(default=NO_LIMITS, description="How many requests go out.")
 
     config: Config
     examples = (
@@ -135,6 +144,9 @@ class Http(Consumer):
     def retry_policy(self) -> RetryPolicy:
         return self.config.retry
 
+    def limits(self) -> Limits:
+        return self.config.limits
+
     def handle(self, event: Event, ctx: Context) -> Iterator[Result]:
         variables = ctx.variables(event)
         kind, body = self._content(event, variables)
@@ -152,7 +164,7 @@ class Http(Consumer):
         )
 
     def settle(self, event: Event, effect: Effect, reply: Reply, ctx: Context) -> Iterator[Result]:
-        failure = failure_of(reply)
+        failure = failure_of(reply, self.config.retry_statuses)
         if failure is not None:
             yield failure
             return

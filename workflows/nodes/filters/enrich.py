@@ -13,7 +13,9 @@ from typing import Any, Literal
 from pydantic import Field
 
 from workflows.engine.calls import (
+    RETRIED,
     HeaderName,
+    StatusList,
     UrlText,
     failure_of,
     parse_body,
@@ -24,6 +26,7 @@ from workflows.engine.effects import Effect, HttpRequest, Reply
 from workflows.engine.event import JSON, Event
 from workflows.engine.fields import DataPath, TemplateText
 from workflows.engine.keys import value_key
+from workflows.engine.limits import NO_LIMITS, Limits
 from workflows.engine.node import (
     Context,
     Example,
@@ -72,6 +75,12 @@ class Enrich(Filter):
         retry: RetryPolicy = Field(
             default=RetryPolicy(), description="How often a failed request is made again."
         )
+        retry_statuses: StatusList = Field(
+            default=RETRIED,
+            max_length=200,
+            description="Answers that are worth another try, besides none at all.",
+        )
+        limits: Limits = Field(default=NO_LIMITS, description="How many requests go out.")
 
     config: Config
     examples = (
@@ -119,6 +128,9 @@ class Enrich(Filter):
     def retry_policy(self) -> RetryPolicy:
         return self.config.retry
 
+    def limits(self) -> Limits:
+        return self.config.limits
+
     def state_keys(self, event: Event, ctx: Context) -> tuple[str, ...]:
         if not self.config.cache_seconds:
             return ()
@@ -137,7 +149,7 @@ class Enrich(Filter):
 
     def settle(self, event: Event, effect: Effect, reply: Reply, ctx: Context) -> Iterator[Result]:
         found = reply.error != "" or reply.status != 404
-        failure = failure_of(reply)
+        failure = failure_of(reply, self.config.retry_statuses)
         if failure is not None and (found or self.config.not_found == "fail"):
             yield failure
             return

@@ -1,0 +1,22 @@
+"""How many calls may a node make at once, and how many a second?"""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Limits(BaseModel):
+    """Kept over all worker processes together. What is over a limit waits; nothing is dropped."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    at_once: int = Field(
+        default=0, ge=0, le=1_000, description="Calls at the same time; 0 means no limit."
+    )
+    per_second: float = Field(
+        default=0.0, ge=0.0, le=10_000.0, description="Calls a second; 0 means no limit."
+    )
+
+    def __bool__(self) -> bool:
+        return bool(self.at_once or self.per_second)
+
+
+NO_LIMITS = Limits()
