@@ -6,7 +6,7 @@ from celery import shared_task
 from celery.signals import worker_ready, worker_shutting_down
 from django.db import close_old_connections
 
-from workflows.storage import cursors, deadletters, redrives, retention, work
+from workflows.storage import cursors, deadletters, redrivework, retention, work
 from workflows.tasks import clock, health
 from workflows.tasks.audit import audit as run_audit
 from workflows.tasks.drain import drain_slice
@@ -41,7 +41,7 @@ def tick() -> None:
     clock.tick()
     if work.effects_due():
         performer().look()
-    ask(redrives.due())
+    ask(redrivework.due())
     health.report("timers")
 
 

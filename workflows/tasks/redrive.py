@@ -19,11 +19,11 @@ from workflows.engine.event import Event
 from workflows.engine.plan import Plan
 from workflows.engine.run import run as walk_on
 from workflows.engine.walk import Arrival
-from workflows.storage import cursors, deadletters, log, redrives
+from workflows.storage import cursors, deadletters, log, redrivework
 from workflows.storage.deadletters import Claimable
 from workflows.storage.parts import Fenced, FlowCommit, NewTrace, Redriven, Stale, TraceRef
 from workflows.storage.plans import PlanMissing, load_plan
-from workflows.storage.redrives import Lost, Progress, Run
+from workflows.storage.redrivework import Lost, Progress, Run
 from workflows.tasks.context import Publisher, Surroundings, event_of, unix_now
 from workflows.tasks.owner import owner
 from workflows.tasks.process import announce, performer
@@ -54,44 +54,44 @@ def ask(run_ids: Iterable[int]) -> None:
 
 def work_on(run_id: int) -> bool:
     """Work on a run for a slice; whether it can go on at once."""
-    run = redrives.take(run_id, owner())
+    run = redrivework.take(run_id, owner())
     if run is None:
         return False
     try:
         return _slice(run)
     except Lost:  # cancelled: what is under way is still to be looked after
-        redrives.give_back(run, 0.0)
+        redrivework.give_back(run, 0.0)
         return True
 
 
 def _slice(run: Run) -> bool:
     end = time.monotonic() + _SLICE_SECONDS
     while True:
-        run = redrives.look(run)
+        run = redrivework.look(run)
         if run.state != "running":
             return _see_out(run)
         if run.stop_after and run.failed >= run.stop_after:
-            redrives.close(run, "stopped", f"Stopped: {run.failed} died again.")
+            redrivework.close(run, "stopped", f"Stopped: {run.failed} died again.")
             return _see_out(run)
         size = _size(run)
-        run, letters = redrives.next_letters(run, max(size, 1))
+        run, letters = redrivework.next_letters(run, max(size, 1))
         if not letters:
             says = f"{run.skipped} couldn't be run, and stay open." if run.skipped else ""
-            redrives.close(run, "done", says)
+            redrivework.close(run, "done", says)
             return _see_out(run)
         if size == 0:
-            redrives.give_back(run, _WAIT_SECONDS)
+            redrivework.give_back(run, _WAIT_SECONDS)
             return False
         begun = run.done
         run, says = _take_up(run, letters)
         if says:
-            redrives.give_back(run, _PAUSED_SECONDS, says)
+            redrivework.give_back(run, _PAUSED_SECONDS, says)
             return False
         if run.rate:
-            redrives.give_back(run, (run.done - begun) / run.rate)
+            redrivework.give_back(run, (run.done - begun) / run.rate)
             return False
         if time.monotonic() > end:
-            redrives.give_back(run, 0.0)
+            redrivework.give_back(run, 0.0)
             return True
 
 
@@ -102,26 +102,26 @@ def _size(run: Run) -> int:
         size = min(size, max(1, int(run.rate * _SLICE_SECONDS)))
     if run.stop_after and run.act == "redrive":
         most = max(_CAREFUL, run.stop_after)
-        size = min(size, most - redrives.waited_for(run, most))
+        size = min(size, most - redrivework.waited_for(run, most))
     return size
 
 
 def _see_out(run: Run) -> bool:
     """Look after what is under way, until nothing is."""
     if run.pending:
-        redrives.give_back(run, _LAST_WAIT_SECONDS)
+        redrivework.give_back(run, _LAST_WAIT_SECONDS)
     else:
-        redrives.end(run)
+        redrivework.end(run)
     return False
 
 
 def _take_up(run: Run, letters: list[int]) -> tuple[Run, str]:
     """Commit the first of these letters that go together; the run behind them, or why it waits."""
     if run.act == "discard":
-        return redrives.discard_slice(run._replace(position=letters[-1]), letters), ""
+        return redrivework.discard_slice(run._replace(position=letters[-1]), letters), ""
     claimed = deadletters.claim(run.workspace_id, letters)
     if not claimed:
-        return redrives.move(run._replace(position=letters[-1]), Progress()), ""
+        return redrivework.move(run._replace(position=letters[-1]), Progress()), ""
     first = claimed[0]
     if first.paused:
         return run, f"Waits: the flow {first.flow} is paused."
@@ -133,7 +133,7 @@ def _take_up(run: Run, letters: list[int]) -> tuple[Run, str]:
             raise
         except Exception as problem:
             logger.warning("dead letters from %d on can't be run: %s", first.id, problem)
-    return redrives.move(run._replace(position=first.id), Progress(skipped=1)), ""
+    return redrivework.move(run._replace(position=first.id), Progress(skipped=1)), ""
 
 
 def _run_again(run: Run, letters: list[Claimable]) -> Run:
@@ -147,7 +147,7 @@ def _run_again(run: Run, letters: list[Claimable]) -> Run:
         except Fenced:
             together = deadletters.claim(run.workspace_id, [one.id for one in together])
             if not together:
-                return redrives.move(run._replace(position=letters[0].id), Progress())
+                return redrivework.move(run._replace(position=letters[0].id), Progress())
 
 
 def _choose(run: Run, letter: Claimable) -> tuple[int, Plan]:
@@ -186,7 +186,7 @@ def _commit(run: Run, plan: Plan, version_id: int, letters: list[Claimable]) -> 
         Redriven(letter.id, run.id, run.by, trace.ref.run, trace.state)
         for trace, letter in zip(part.traces, letters, strict=True)
     ]
-    moved, landed = redrives.commit_slice(
+    moved, landed = redrivework.commit_slice(
         run._replace(position=letters[-1].id), [part], owner(), now, _progress(part)
     )
     if walk.asks:
