@@ -16,6 +16,7 @@ from workflows.models.flow import (
     Removal,
     Subscription,
 )
+from workflows.models.gate import Gate, Slot
 from workflows.models.log import Channel, Event, Head, Seen
 from workflows.models.people import ApiToken, Connection, Membership, Workspace
 from workflows.models.replay import Difference, Replay, ShadowHeld, ShadowState
@@ -41,6 +42,7 @@ __all__ = [
     "FlowCheck",
     "FlowClock",
     "FlowVersion",
+    "Gate",
     "Head",
     "Held",
     "Hook",
@@ -56,6 +58,7 @@ __all__ = [
     "Segment",
     "ShadowHeld",
     "ShadowState",
+    "Slot",
     "Subscription",
     "Timer",
     "Trace",

@@ -27,6 +27,8 @@ class Effect(models.Model):
     run = models.PositiveIntegerField(default=0)
     path = models.BigIntegerField()
     lane = models.CharField(max_length=255, null=True)
+    destination = models.CharField(max_length=200, db_default="")  # whom it goes to
+    since = models.FloatField(db_default=0)  # when the first call was due
     key = models.CharField(max_length=32)  # idempotency key
     request = models.BinaryField()
     event = models.BinaryField(null=True)  # as it reached the node; null: as it lies in the log

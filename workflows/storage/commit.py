@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from workflows.storage import cursors, deadgroups, log, parked, sql
+from workflows.storage import cursors, deadgroups, gates, log, parked, sql
 from workflows.storage.parked import EFFECTS, HELD
 from workflows.storage.parts import Fenced, FlowCommit, Stale, TraceRef
 
@@ -39,6 +39,7 @@ def commit(parts: Sequence[FlowCommit], owner: str, now: float) -> dict[int, Com
 def _commit_flow(part: FlowCommit, owner: str) -> Committed:
     _move_cursors(part)
     settled = parked.end(EFFECTS, part.flow_id, owner, part.settled, part.retries)
+    gates.leave(part.flow_id, part.slots)
     released = parked.end(HELD, part.flow_id, owner, part.released)
     closed = _close_redriven(part)
     wanted = len(part.traces) + len(part.changes) + len(part.effects) + len(part.held)

@@ -133,9 +133,17 @@ def insert_effects(flow_id: int, number: int, effects: Sequence[NewEffect]) -> N
     rows = _in_turn(EFFECTS, flow_id, number, [effect.waiting for effect in effects])
     sql.insert_many(
         EFFECTS.name,
-        f"{_WAITING}, key, request, timeout_seconds, attempt",
+        f"{_WAITING}, destination, since, key, request, timeout_seconds, attempt",
         [
-            (*row, effect.key, effect.request, effect.timeout_seconds, effect.attempt)
+            (
+                *row,
+                effect.destination,
+                effect.since,
+                effect.key,
+                effect.request,
+                effect.timeout_seconds,
+                effect.attempt,
+            )
             for row, effect in zip(rows, effects, strict=True)
         ],
     )

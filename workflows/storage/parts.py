@@ -83,6 +83,8 @@ class Waiting(msgspec.Struct, frozen=True):
 
 class NewEffect(msgspec.Struct, frozen=True):
     waiting: Waiting
+    destination: str
+    since: float
     key: str
     request: bytes
     timeout_seconds: float
@@ -151,6 +153,7 @@ class FlowCommit(msgspec.Struct):
     changes: list[TraceChange] = []
     effects: list[NewEffect] = []
     settled: list[Taken] = []  # effects that are done
+    slots: list[int] = []  # effects, done or to be made again, that give back their slots
     retries: list[RetryEffect] = []
     held: list[NewHeld] = []
     released: list[Taken] = []  # held arrivals that went on

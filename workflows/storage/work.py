@@ -4,7 +4,7 @@ A row is taken by moving its `due_at` to the end of the taker's lease. Nothing e
 when the taker dies: the row is simply due again.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from workflows.storage import sql
@@ -22,6 +22,8 @@ class TakenEffect(NamedTuple):
     ref: TraceRef
     path: int
     lane: str | None
+    destination: str
+    since: float
     key: str
     request: bytes
     event: bytes | None
@@ -79,7 +81,7 @@ def take_effects(
         f" due_at = {sql.now_sql()} + timeout_seconds + {EFFECT_MARGIN_SECONDS}"
         f" WHERE (flow_id, number) IN ({due})"
         ' RETURNING flow_id, number, version_id, node, subscription_id, "partition", "offset",'
-        " run, path, lane, key, request, event, timeout_seconds, attempt",
+        " run, path, lane, destination, since, key, request, event, timeout_seconds, attempt",
         [owner, *params],
     )
     return [
@@ -91,14 +93,27 @@ def take_effects(
             ref=TraceRef(*row[4:8]),
             path=row[8],
             lane=row[9],
-            key=row[10],
-            request=bytes(row[11]),
-            event=None if row[12] is None else bytes(row[12]),
-            timeout_seconds=row[13],
-            attempt=row[14],
+            destination=row[10],
+            since=row[11],
+            key=row[12],
+            request=bytes(row[13]),
+            event=None if row[14] is None else bytes(row[14]),
+            timeout_seconds=row[15],
+            attempt=row[16],
         )
         for row in rows
     ]
+
+
+def postpone_effects(owner: str, later: Sequence[tuple[int, int, float]]) -> None:
+    """Give taken effects back uncalled, due at another moment: (flow, number, moment)."""
+    sql.update_many(
+        "workflows_effect",
+        "owner = '', attempt = attempt - 1, due_at = v.due",
+        "f, n, due, o",
+        "flow_id = v.f AND number = v.n AND owner = v.o",
+        [(*one, owner) for one in later],
+    )
 
 
 def effects_due() -> bool:

@@ -7,6 +7,7 @@ that dies leaves rows whose leases run out: they are made again, under the same 
 
 import asyncio
 import logging
+import math
 import queue
 import threading
 import time
@@ -44,12 +45,14 @@ class InFlight(msgspec.Struct, frozen=True):
     effect: Effect
     key: str
     attempt: int
-    start_before: float  # time.monotonic(): later than this the lease may not cover it
+    begun: float  # time.monotonic() before its lease was asked for
+    since: float  # Unix seconds: when its first call was due
+    has_slot: bool = False  # of a limited gate, to be given back
 
-
-def start_before(begun: float) -> float:
-    """The last moment to start an effect whose lease was asked for at `begun` (monotonic)."""
-    return begun + EFFECT_MARGIN_SECONDS * 0.8
+    @property
+    def start_before(self) -> float:
+        """Monotonic time; an effect started later may outlive its lease."""
+        return self.begun + EFFECT_MARGIN_SECONDS * 0.8
 
 
 Where = tuple[int, str]  # (flow, node)
@@ -63,10 +66,10 @@ class Room:
         self._used = 0
         self._by_node: dict[Where, int] = {}
 
-    def admit(self, wanted: Sequence[Where]) -> list[bool]:
-        """Take a place for each that still gets one, in order."""
+    def admit(self, wanted: Sequence[Where | None]) -> list[bool]:
+        """Take a place for each that still gets one, in order; None wants none."""
         with self._lock:
-            return [self._take(where) for where in wanted]
+            return [where is not None and self._take(where) for where in wanted]
 
     def _take(self, where: Where) -> bool:
         if self._used >= LIMIT or self._by_node.get(where, 0) >= NODE_LIMIT:
@@ -109,7 +112,7 @@ class Room:
 
 
 Settle = Callable[[list[tuple[InFlight, Reply]]], None]
-Take = Callable[[int, list[Where]], list[InFlight]]
+Take = Callable[[int, list[Where]], tuple[list[InFlight], float | None]]
 
 
 class Performer:
@@ -121,6 +124,7 @@ class Performer:
         self._settle, self._take = settle, take
         self._replies: queue.SimpleQueue[tuple[InFlight, Reply] | None] = queue.SimpleQueue()
         self._more = threading.Event()
+        self._again_at = math.inf  # monotonic: when held-back effects are due again
         self._stopping = threading.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
@@ -202,10 +206,14 @@ class Performer:
         connections.close_all()  # this thread's own
 
     def _collect(self) -> list[tuple[InFlight, Reply]]:
+        patience = min(0.5, max(0.0, self._again_at - time.monotonic()))
         try:
-            first = self._replies.get(timeout=0.5)
+            first = self._replies.get(timeout=patience) if patience else self._replies.get_nowait()
         except queue.Empty:
-            return []
+            first = None
+        if time.monotonic() >= self._again_at:
+            self._again_at = math.inf
+            self._more.set()
         if first is None:
             return []
         batch = [first]
@@ -228,7 +236,9 @@ class Performer:
         self._more.clear()
         flights: list[InFlight] = []
         try:
-            flights = self._take(places, busy)
+            flights, again_at = self._take(places, busy)
+            if again_at is not None:
+                self._again_at = time.monotonic() + max(0.0, again_at - time.time())
         except Exception:
             close_old_connections()
             log.exception("due effects could not be taken")

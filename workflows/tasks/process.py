@@ -14,6 +14,7 @@ from workflows.connectors.mail import MailConnector
 from workflows.storage import cursors
 from workflows.storage.commit import Committed
 from workflows.storage.parts import FlowCommit
+from workflows.tasks.gating import Breakers
 from workflows.tasks.nudge import disconnect, nudge
 from workflows.tasks.performer import Performer
 from workflows.traces.hints import Hints
@@ -21,6 +22,7 @@ from workflows.traces.hints import Hints
 _lock = threading.Lock()
 _performer: Performer | None = None
 _hints: Hints | None = None
+_breakers: Breakers | None = None
 
 
 def calm_collector() -> None:
@@ -56,11 +58,21 @@ def hints() -> Hints:
         return _hints
 
 
+def breakers() -> Breakers:
+    """What this process knows of destinations."""
+    global _breakers
+    with _lock:
+        if _breakers is None:
+            _breakers = Breakers()
+        return _breakers
+
+
 def stop(seconds: float) -> None:
     """End what was started. Effects in flight get so many seconds to be answered and settled."""
-    global _performer, _hints
+    global _performer, _hints, _breakers
     with _lock:
         acting, _performer = _performer, None
+        _breakers = None
     if acting is not None:
         acting.stop(seconds)
     with _lock:

@@ -9,19 +9,20 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from workflows.engine.effects import OUTSIDE, Effect, Reply
+from workflows.engine.effects import OUTSIDE, Effect, Reply, destination
 from workflows.engine.event import Event
 from workflows.engine.plan import Plan
 from workflows.engine.run import run
 from workflows.engine.walk import Arrival, Settlement, Walk
-from workflows.storage import cursors, log, work
+from workflows.storage import cursors, log, sql, work
 from workflows.storage.commit import commit
 from workflows.storage.parts import Fenced, FlowCommit, Stale, Taken, TraceRef
 from workflows.storage.plans import load_plan
 from workflows.tasks.context import Publisher, Surroundings, event_of, unix_now
 from workflows.tasks.owner import owner
-from workflows.tasks.performer import InFlight, Where, start_before
-from workflows.tasks.process import announce, performer
+from workflows.tasks.gating import free_to_go, hold_back
+from workflows.tasks.performer import InFlight, Where
+from workflows.tasks.process import announce, breakers, performer
 from workflows.traces.recorder import Root, Setting, later_commit, retries
 
 _decode_effect = msgspec.json.Decoder(Effect).decode
@@ -36,11 +37,16 @@ class Parked(msgspec.Struct, frozen=True):
     root: Root
     arrival: Arrival
     settled: tuple[Effect, Reply, int] | None = None  # effect, its reply, attempt
+    since: float = 0.0  # when its first call was due
+    has_slot: bool = False
     due: float = 0.0
 
 
 def settle(batch: Sequence[tuple[InFlight, Reply]]) -> None:
     """Commit the outcome of each reply; those whose lease was lost are dropped."""
+    for flight, reply in batch:
+        workspace_id = cursors.workspace_of(flight.flow_id)
+        breakers().note(workspace_id, destination(flight.effect), flight.begun, reply)
     end_parked(
         [
             Parked(
@@ -50,6 +56,8 @@ def settle(batch: Sequence[tuple[InFlight, Reply]]) -> None:
                 root=parked_root(flight.ref, flight.origin, flight.channel_id, flight.lane),
                 arrival=flight.arrival,
                 settled=(flight.effect, reply, flight.attempt),
+                since=flight.since,
+                has_slot=flight.has_slot,
             )
             for flight, reply in batch
         ]
@@ -120,7 +128,7 @@ class _Group:
             plan,
             surroundings,
             settlements=[
-                Settlement(arrival, one.settled[0], one.settled[1], one.settled[2])
+                Settlement(arrival, *one.settled, one.since)
                 for arrival, one in zip(arrivals, parked, strict=True)
                 if one.settled is not None
             ],
@@ -143,6 +151,7 @@ class _Group:
         self.part.settled = [
             one.taken for one in parked if one.settled is not None and one.taken not in again
         ]
+        self.part.slots = [one.taken.number for one in parked if one.has_slot]
         self.part.released = [one.taken for one in parked if one.settled is None]
 
     def give_back(self) -> None:
@@ -164,10 +173,17 @@ class _Group:
 
 def admit(flow_id: int, plan: Plan, walk: Walk) -> list[bool]:
     """For each effect of a walk, whether this process performs it right after the commit. Where
-    order is kept, none: whose turn it is only the commit finds out."""
+    order is kept, none: whose turn it is only the commit finds out. What a limit or a breaker may
+    hold back is left to `take`, too."""
     if plan.ordered:
         return [False] * len(walk.asks)
-    return performer().room.admit([(flow_id, ask.arrival.node) for ask in walk.asks])
+    known = breakers()
+    return performer().room.admit(
+        [
+            (flow_id, ask.arrival.node) if free_to_go(flow_id, plan, ask, known) else None
+            for ask in walk.asks
+        ]
+    )
 
 
 def start_admitted(
@@ -180,6 +196,7 @@ def start_admitted(
     begun: float,
 ) -> int:
     """Hand committed effects to the performer; what wasn't admitted is left for it to take."""
+    now = unix_now()
     performer().begin(
         [
             InFlight(
@@ -190,11 +207,12 @@ def start_admitted(
                 channel_id=roots[ask.arrival.root].channel_id,
                 origin=roots[ask.arrival.root].event,
                 lane=None,
+                since=now,
                 arrival=ask.arrival,
                 effect=ask.effect,
                 key=ask.key,
                 attempt=1,
-                start_before=start_before(begun),
+                begun=begun,
             )
             for i, (ask, good) in enumerate(zip(walk.asks, admitted, strict=True))
             if good
@@ -213,6 +231,7 @@ def _merge(parts: Sequence[FlowCommit]) -> list[FlowCommit]:
         into.changes = [*into.changes, *part.changes]
         into.effects = [*into.effects, *part.effects]
         into.settled = [*into.settled, *part.settled]
+        into.slots = [*into.slots, *part.slots]
         into.retries = [*into.retries, *part.retries]
         into.held = [*into.held, *part.held]
         into.released = [*into.released, *part.released]
@@ -237,13 +256,16 @@ def _add(
     return out
 
 
-def take(limit: int, busy: Iterable[Where]) -> list[InFlight]:
-    """Take due effects from the database, ready to be performed."""
+def take(limit: int, busy: Iterable[Where]) -> tuple[list[InFlight], float | None]:
+    """Take due effects from the database, ready to be performed; and when others, that limits
+    and breakers hold back, are due again (Unix seconds)."""
     if not work.effects_due():
-        return []
+        return [], None
     begun = time.monotonic()
+    with sql.write():
+        admitted = hold_back(work.take_effects(owner(), limit, list(busy)))
     out = []
-    for row in work.take_effects(owner(), limit, list(busy)):
+    for row in admitted.rows:
         event, origin, channel_id = _event_of_row(row.ref, row.event)
         effect = _decode_effect(row.request)
         assert isinstance(effect, OUTSIDE)
@@ -260,10 +282,12 @@ def take(limit: int, busy: Iterable[Where]) -> list[InFlight]:
                 effect=effect,
                 key=row.key,
                 attempt=row.attempt,
-                start_before=start_before(begun),
+                begun=begun,
+                since=row.since,
+                has_slot=(row.flow_id, row.number) in admitted.slotted,
             )
         )
-    return out
+    return out, admitted.again_at
 
 
 def release_due(limit: int = 500) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import orjson
 
-from workflows.engine.effects import Answer, Publish
+from workflows.engine.effects import Answer, Publish, destination
 from workflows.engine.event import Event
 from workflows.engine.fingerprint import fingerprint
 from workflows.engine.plan import Plan
@@ -186,6 +186,8 @@ def _effect(setting: Setting, roots: Sequence[Root], ask: Ask, at_once: bool) ->
     owner = setting.owner if at_once else ""
     return NewEffect(
         waiting=_waiting(setting, roots, ask.arrival, due_at, owner),
+        destination=destination(ask.effect),
+        since=setting.now,
         key=ask.key,
         request=msgspec.json.encode(ask.effect),
         timeout_seconds=seconds,

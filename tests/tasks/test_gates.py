@@ -1,0 +1,155 @@
+"""Limits and breakers: what may not go out yet waits, nothing leaks, nothing is lost."""
+
+import threading
+import time
+from collections import Counter
+
+import pytest
+
+from tests import make
+from tests.accounting import assert_balanced
+from tests.servers import wait_until
+from tests.sink import Answer, Call, Sink
+from workflows.engine.limits import Limits
+from workflows.models import DeadLetter, Effect, Flow, Gate, Slot, Trace
+from workflows.storage import gates
+from workflows.tasks import gating, jobs
+
+
+def _flow(sink: Sink, slug: str = "orders", **config: object) -> Flow:
+    node: make.Node = ("call", "consumer.http", {"url": f"{sink.url}/{slug}", **config})
+    nodes: list[make.Node] = [("in", "producer.http", {}), node]
+    return make.published(make.document(slug, nodes, ["in:out call"]))
+
+
+def _send(flow: Flow, count: int) -> None:
+    make.append(flow, [make.event(f"{flow.slug}{i}") for i in range(count)])
+    jobs.drain(flow.subscription_set.get().pk)
+
+
+def _done(flow: Flow) -> bool:
+    jobs.tick()
+    return not Trace.objects.filter(flow=flow, state="running").exists()
+
+
+class Counting:
+    """A slow destination that counts how many calls it has at once."""
+
+    def __init__(self) -> None:
+        self.now = self.most = 0
+        self._lock = threading.Lock()
+
+    def __call__(self, call: Call) -> Answer:
+        with self._lock:
+            self.now += 1
+            self.most = max(self.most, self.now)
+        time.sleep(0.02)  # the destination's own work
+        with self._lock:
+            self.now -= 1
+        return 200, {}, b""
+
+
+def test_a_node_keeps_its_limit_of_calls_at_once(sink: Sink) -> None:
+    sink.answer = counting = Counting()
+    flow = _flow(sink, limits={"at_once": 3})
+    _send(flow, 40)
+    wait_until(lambda: _done(flow), 20)
+    assert (len(sink.calls), counting.most) == (40, 3)
+    assert not Slot.objects.exists()
+    assert set(Effect.objects.values_list("attempt", flat=True)) == set()
+    assert_balanced(flow)
+
+
+def test_all_flows_together_keep_the_limit_of_a_destination(sink: Sink) -> None:
+    sink.answer = counting = Counting()
+    flows = [_flow(sink, slug) for slug in ("orders", "others")]
+    gates.set_limits(flows[0].workspace_id, sink.url, Limits(at_once=2))
+    for flow in flows:
+        _send(flow, 15)
+    wait_until(lambda: all([_done(flow) for flow in flows]), 20)
+    assert (len(sink.calls), counting.most) == (30, 2)
+
+
+def test_a_rate_is_kept_and_used(sink: Sink) -> None:
+    moments: list[float] = []
+
+    def note(call: Call) -> Answer:
+        moments.append(time.monotonic())
+        return 200, {}, b""
+
+    sink.answer = note
+    flow = _flow(sink, limits={"per_second": 50})
+    _send(flow, 100)
+    wait_until(lambda: _done(flow), 20)
+    # At most what half a second saved up, and 50 for each second that passed.
+    for start in (0, 20, 50):
+        for end in range(start + 1, 100):
+            assert end - start <= 1 + 26 + 50 * (moments[end] - moments[start]) + 1
+    assert moments[-1] - moments[0] < 6
+
+
+def test_slots_of_a_process_that_died_free_themselves(sink: Sink) -> None:
+    flow = _flow(sink, limits={"at_once": 1})
+    name = gates.node_gate(flow.pk, "call")
+    Slot.objects.create(gate=name, flow_id=flow.pk, number=999_999, until=time.time() + 1.0)
+    _send(flow, 2)
+    jobs.tick()
+    assert sink.calls == []
+    wait_until(lambda: _done(flow), 10)
+    assert len(sink.calls) == 2
+
+
+RETRY = {"attempts": 3, "first_seconds": 0.01, "cap_seconds": 0.01}
+
+
+@pytest.fixture
+def broken(sink: Sink, monkeypatch: pytest.MonkeyPatch) -> Flow:
+    """A flow whose destination has failed so often that its breaker is open."""
+    monkeypatch.setattr(gates, "FIRST_PAUSE", 0.5)
+    monkeypatch.setattr(gates, "PROBE_SECONDS", 0.2)
+    sink.answer = lambda call: (503, {}, b"")
+    flow = _flow(sink, retry=RETRY)
+    _send(flow, 30)
+    wait_until(lambda: Gate.objects.filter(opened_at__isnull=False).exists())
+    return flow
+
+
+def test_a_destination_that_is_down_is_left_alone_and_tried_by_one(
+    sink: Sink, broken: Flow
+) -> None:
+    wait_until(lambda: not Effect.objects.exclude(owner="").exists())
+    before = len(sink.calls)
+    _send(_flow(sink, "others", retry=RETRY), 20)
+    wait_until(lambda: Gate.objects.get(opened_at__isnull=False).pause_seconds >= 1.0)
+    assert len(sink.calls) == before + 1, "a single effect tries it"
+
+
+def test_when_a_destination_is_back_everything_arrives(sink: Sink, broken: Flow) -> None:
+    sink.answer = lambda call: (200, {}, b"")
+    wait_until(lambda: _done(broken), 20)
+    assert not Gate.objects.filter(opened_at__isnull=False).exists()
+    taken = Counter(call.json["id"] for call in sink.calls)
+    letters = set(DeadLetter.objects.values_list("event_id", flat=True))
+    assert set(taken) == {f"orders{i}" for i in range(30)}
+    assert len(letters) < 30, "the breaker saved what had attempts left"
+    assert_balanced(broken)
+
+
+def test_the_failures_of_one_workspace_stop_no_other(sink: Sink, broken: Flow) -> None:
+    sink.answer = lambda call: (200, {}, b"")
+    space = make.workspace("elsewhere")
+    nodes: list[make.Node] = [
+        ("in", "producer.http", {}),
+        ("call", "consumer.http", {"url": f"{sink.url}/there"}),
+    ]
+    flow = make.published(make.document("there", nodes, ["in:out call"]), space)
+    _send(flow, 5)
+    wait_until(lambda: len([c for c in sink.calls if c.path == "/there"]) == 5, 0.4 + 5)
+
+
+def test_refusals_do_not_open_a_breaker(sink: Sink) -> None:
+    sink.answer = lambda call: (404, {}, b"")
+    flow = _flow(sink)
+    _send(flow, gating.THRESHOLD * 2)
+    wait_until(lambda: _done(flow))
+    assert not Gate.objects.exists()

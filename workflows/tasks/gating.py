@@ -1,0 +1,116 @@
+"""Which effects may this process send? What limits and breakers say, and what replies tell them.
+
+A destination that fails `THRESHOLD` times in a row in one process is opened for all of them; one
+good reply closes it.
+"""
+
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from workflows.engine.effects import Reply, destination
+from workflows.engine.limits import NO_LIMITS, Limits
+from workflows.engine.plan import Plan
+from workflows.engine.walk import Ask
+from workflows.storage import cursors, gates, work
+from workflows.storage.plans import load_plan
+from workflows.storage.work import TakenEffect
+from workflows.tasks.context import unix_now
+from workflows.tasks.owner import owner
+
+THRESHOLD = 20  # failures in a row
+_FRESH_SECONDS = 0.5
+
+
+class Breakers:
+    """What this process knows of destinations. Used by its threads in turn."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._failures: defaultdict[str, int] = defaultdict(int)
+        self._opened: dict[str, float] = {}  # name -> monotonic time at which we learned of it
+        self._guarded: set[str] = set()
+        self._looked_at = 0.0
+
+    def guards(self, name: str) -> bool:
+        """Whether a destination has limits or an open breaker, as of half a second ago."""
+        with self._lock:
+            now = time.monotonic()
+            if now - self._looked_at >= _FRESH_SECONDS:
+                self._looked_at = now
+                found = gates.guarded()
+                self._guarded = set(found)
+                opened = [name for name, is_open in found.items() if is_open]
+                self._opened = {name: self._opened.get(name, now) for name in opened}
+            return name in self._guarded
+
+    def note(self, workspace_id: int, to: str, begun: float, reply: Reply) -> None:
+        """Learn from the reply to an effect that was begun at `begun` (monotonic)."""
+        name = gates.destination_gate(workspace_id, to)
+        with self._lock:
+            if not _is_down(reply):
+                self._failures.pop(name, None)
+                if self._opened.pop(name, None) is not None:
+                    gates.close_breaker(workspace_id, to)
+                return
+            self._failures[name] += 1
+            opened = self._opened.get(name)
+            # What was under way when it opened says nothing new.
+            if (self._failures[name] >= THRESHOLD) if opened is None else begun > opened:
+                says = reply.message or f"It answered {reply.status}."
+                gates.open_breaker(workspace_id, to, says)
+                self._opened[name] = time.monotonic()
+                self._guarded.add(name)
+
+
+def _is_down(reply: Reply) -> bool:
+    return reply.error in ("timeout", "connection") or reply.status >= 500
+
+
+def free_to_go(flow_id: int, plan: Plan, ask: Ask, breakers: Breakers) -> bool:
+    """Whether an effect may go out right after its commit, without asking any gate."""
+    if plan.nodes[ask.arrival.node].node.limits():
+        return False
+    to = destination(ask.effect)
+    return not breakers.guards(gates.destination_gate(cursors.workspace_of(flow_id), to))
+
+
+class Admitted(NamedTuple):
+    """What may go out of that which was taken; who of it has a slot; and when the next of the
+    others is due again (Unix seconds)."""
+
+    rows: list[TakenEffect]
+    slotted: set[tuple[int, int]]
+    again_at: float | None
+
+
+def hold_back(taken: Sequence[TakenEffect]) -> Admitted:
+    """Give back what limits and breakers keep. In the transaction that took the effects."""
+    due = [
+        gates.Due(
+            row.flow_id,
+            row.number,
+            row.version_id,
+            row.node,
+            cursors.workspace_of(row.flow_id),
+            row.destination,
+            row.timeout_seconds,
+        )
+        for row in taken
+    ]
+    found = gates.sort(due, _limits_of, unix_now())
+    later = [(one.flow_id, one.number, moment) for one, moment in found.later]
+    work.postpone_effects(owner(), later)
+    passed = {(one.flow_id, one.number) for one in found.passed}
+    return Admitted(
+        [row for row in taken if (row.flow_id, row.number) in passed],
+        found.slotted,
+        min((moment for _, moment in found.later), default=None),
+    )
+
+
+def _limits_of(version_id: int, node: str) -> Limits:
+    planned = load_plan(version_id).nodes.get(node)
+    return NO_LIMITS if planned is None else planned.node.limits()
