@@ -20,6 +20,10 @@ class TraceShape(serializers.Serializer[Any]):
     path = serializers.ListField(child=serializers.CharField(), help_text="Nodes, in order.")
     error = serializers.CharField(allow_null=True)
     change = serializers.IntegerField(help_text="Grows whenever the trace changes.")
+    run = serializers.CharField(help_text="live, redrive or replay.")
+    replay = serializers.DictField(
+        allow_null=True, help_text="The id and the mode of the replay that it belongs to."
+    )
 
 
 class StepShape(serializers.Serializer[Any]):

@@ -24,7 +24,7 @@ from workflows.models import (
     Timer,
 )
 from workflows.nodes.registry import node_types
-from workflows.storage import channels, gaps, sql
+from workflows.storage import channels, gaps, runs, sql
 
 Document = dict[str, Any]
 
@@ -143,7 +143,8 @@ def publish(
     """
     with transaction.atomic():
         Flow.objects.select_for_update().get(pk=flow.pk)
-        last = FlowVersion.objects.filter(flow=flow).aggregate(last=Max("number"))["last"] or 0
+        published = FlowVersion.objects.filter(flow=flow, number__lt=runs.FIRST_TRIAL)
+        last = published.aggregate(last=Max("number"))["last"] or 0
         plan, problems = check(flow, document, last + 1)
         if plan is None:
             raise Refused([problem for problem in problems if problem.level == "error"])

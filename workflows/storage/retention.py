@@ -5,7 +5,7 @@ event that an effect, a held arrival or an open dead letter refers to. Deletes a
 appends never wait long.
 """
 
-from workflows.storage import sql
+from workflows.storage import replaywork, sql
 
 _BATCH = 2_000
 _ANSWER_SECONDS = 3_600.0
@@ -51,7 +51,8 @@ def _needed_from(channel_id: int, partition: int, head: int) -> int:
         )[0][0]
         if lowest is not None:
             needed = min(needed, int(lowest))
-    return needed
+    replayed = replaywork.needed_from(channel_id, partition)
+    return needed if replayed is None else min(needed, replayed)
 
 
 def _prune_partition(channel_id: int, partition: int, tail: int, head: int, age: float) -> int:

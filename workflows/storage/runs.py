@@ -7,6 +7,10 @@ replay, and a slice of it that is tried again makes the same traces, or none.
 
 from typing import NamedTuple
 
+import msgspec
+
+from workflows.engine.plan import Plan
+
 FIRST_REPLAY = 1_000_000
 _STARTS = (("shadow", 1_000_000_000), ("skip_done", 500_000_000), ("run", FIRST_REPLAY))
 FIRST_SHADOW = 1_000_000_000
@@ -40,10 +44,15 @@ def kind(run: int) -> str:
     return "redrive" if run else "live"
 
 
-def occurrence(flow: str, run: int) -> str:
-    """The flow's name as idempotency keys and derived ids have it in this run. A replay that runs
-    everything anew is a new occurrence by will; all other runs repeat the first one."""
+def occurring(plan: Plan, run: int) -> Plan:
+    """The plan as this run has it. A replay that makes its effects anew is a new occurrence by
+    will: its idempotency keys and derived ids are its own; all other runs repeat the first one."""
     found = replay_of(run)
     if found is None or found.mode != "run":
-        return flow
-    return f"{flow}/replay/{found.replay_id}"
+        return plan
+    return msgspec.structs.replace(plan, flow=f"{plan.flow}/replay/{found.replay_id}")
+
+
+def together(run: int) -> int:
+    """What may be settled in one walk: the runs of a replay, or all others (0)."""
+    return run if run >= FIRST_REPLAY else 0

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from workflows.storage import cursors, sql
+from workflows.storage import cursors, runs, sql
 from workflows.storage.pages import WHOLE, Cut, Entry, Place, Span, Stream, cut, spans
 from workflows.storage.parts import TraceRef
 from workflows.storage.traces import COLUMNS, WAITS, TraceRow, queued_row, row_of, with_paths
@@ -24,6 +24,7 @@ class Wanted(NamedTuple):
     key: str = ""
     event: str = ""  # an event's id
     text: str = ""  # the beginning of a type, or a whole key or event id
+    run: str = ""  # live, replay, or the number of a run
 
 
 EVERYTHING = Wanted()
@@ -52,7 +53,8 @@ def page(
         return of_event(flow_ids, wanted, limit), WHOLE
     if wanted.state == "queued":
         return queued(flow_ids, limit, wanted), WHOLE
-    scans = any((wanted.type, wanted.key, wanted.text)) or wanted.state not in ("", *_INDEXED)
+    searched = (wanted.type, wanted.key, wanted.text, wanted.run)
+    scans = any(searched) or wanted.state not in ("", *_INDEXED)
     looked = spans(_streams(flow_ids), place, SEARCHED if scans else None)
     entries: list[Entry] = []
     for start in range(0, len(looked), _AT_ONCE):
@@ -163,7 +165,17 @@ def _filter(alias: str, wanted: Wanted) -> tuple[str, list[object]]:
             f" AND (substr({alias}.type, 1, %s) = %s OR {alias}.key = %s OR {alias}.event_id = %s)"
         )
         params += [len(wanted.text), *[wanted.text] * 3]
+    if wanted.run and alias == "t":
+        where, params = _with_run(where, params, wanted.run)
     return where, params
+
+
+def _with_run(where: str, params: list[object], run: str) -> tuple[str, list[object]]:
+    if run == "live":
+        return f"{where} AND t.run = 0", params
+    if run == "replay":
+        return f"{where} AND t.run >= {runs.FIRST_REPLAY}", params
+    return f"{where} AND t.run = %s AND t.run > 0", [*params, int(run)]
 
 
 def _streams(flow_ids: Sequence[int]) -> list[Stream]:

@@ -7,6 +7,7 @@ import orjson
 
 from workflows.storage import sql
 from workflows.storage.parts import TraceRef
+from workflows.storage.runs import FIRST_SHADOW
 
 COLUMNS = (
     't.subscription_id, t."partition", t."offset", t.run, t.flow_id, t.number, t.state, t.type,'
@@ -95,10 +96,10 @@ def newest_change(flow_id: int) -> int:
 
 def changed(flow_id: int, since: int, until: int, limit: int) -> tuple[list[TraceRow], int]:
     """The newest `limit` traces that changed after `since`, up to `until`, in order of change;
-    and how many changes aren't among them."""
+    and how many changes aren't among them. Those of shadow runs happened to nobody: left out."""
     fresh = sql.fetch(
         f"SELECT {COLUMNS} FROM workflows_trace t WHERE t.flow_id = %s AND t.number > %s"
-        " AND t.number <= %s ORDER BY t.number DESC LIMIT %s",
+        f" AND t.number <= %s AND t.run < {FIRST_SHADOW} ORDER BY t.number DESC LIMIT %s",
         (flow_id, since, until, limit),
     )
     rows = {row.ref: row for row in map(row_of, fresh)}
@@ -106,7 +107,7 @@ def changed(flow_id: int, since: int, until: int, limit: int) -> tuple[list[Trac
         f"SELECT {COLUMNS}, s.change FROM workflows_segment s JOIN workflows_trace t"
         ' ON t.subscription_id = s.subscription_id AND t."partition" = s."partition"'
         ' AND t."offset" = s."offset" AND t.run = s.run'
-        " WHERE s.flow_id = %s AND s.change > %s AND s.change <= %s"
+        f" WHERE s.flow_id = %s AND s.change > %s AND s.change <= %s AND s.run < {FIRST_SHADOW}"
         " ORDER BY s.change DESC LIMIT %s",
         (flow_id, since, until, limit),
     )
@@ -124,7 +125,8 @@ def changed(flow_id: int, since: int, until: int, limit: int) -> tuple[list[Trac
 def count_new(flow_id: int, since: int, until: int) -> int:
     """How many traces began after change `since`, up to `until`."""
     rows = sql.fetch(
-        "SELECT COUNT(*) FROM workflows_trace WHERE flow_id = %s AND number > %s AND number <= %s",
+        "SELECT COUNT(*) FROM workflows_trace WHERE flow_id = %s AND number > %s AND number <= %s"
+        f" AND run < {FIRST_SHADOW}",
         (flow_id, since, until),
     )
     return int(rows[0][0])
@@ -134,7 +136,7 @@ def newest(flow_id: int, limit: int) -> list[TraceRow]:
     """The newest traces of a flow, newest first."""
     rows = sql.fetch(
         f"SELECT {COLUMNS} FROM workflows_trace t WHERE t.flow_id = %s"
-        " ORDER BY t.number DESC LIMIT %s",
+        f" AND t.run < {FIRST_SHADOW} ORDER BY t.number DESC LIMIT %s",
         (flow_id, limit),
     )
     return with_paths([row_of(raw) for raw in rows])

@@ -6,13 +6,14 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from workflows.models import FlowVersion
-from workflows.storage import keyset
+from workflows.storage import keyset, runs
 from workflows.storage.keyset import Beyond
 
 
 def of_flow(flow_id: int) -> QuerySet[FlowVersion]:
-    """A flow's versions, newest first, each with who published it."""
-    found = FlowVersion.objects.filter(flow_id=flow_id)
+    """A flow's versions, newest first, each with who published it. Drafts that a replay ran
+    aren't among them."""
+    found = FlowVersion.objects.filter(flow_id=flow_id, number__lt=runs.FIRST_TRIAL)
     return found.select_related("created_by").order_by("-number")
 
 

@@ -6,6 +6,7 @@ from workflows.storage import channels, flowrows, sought, sql, tracepages, versi
 from workflows.storage.eventpages import EventRow
 from workflows.storage.fates import Place, of_trace
 from workflows.storage.parts import TraceRef
+from workflows.storage.runs import FIRST_SHADOW
 from workflows.storage.sought import Gone, Question
 from workflows.storage.traces import TraceRow
 
@@ -89,7 +90,7 @@ class _Reading(NamedTuple):
     name: str
     paused: bool
     state: str
-    position: int
+    position: int  # -1 when only replays ever read by it
     stop: int | None
 
 
@@ -99,9 +100,15 @@ def _places(workspace_id: int, row: EventRow, channel: str) -> list[Place]:
     places = [Place("accepted", "ok", says, "event", _position(row), row.accepted_at)]
     runs: dict[int, list[TraceRow]] = {}
     for trace in tracepages.of_place(row.channel_id, row.partition, row.offset):
+        if trace.ref.run >= FIRST_SHADOW:
+            continue  # what might have happened isn't where the event is
         runs.setdefault(trace.ref.subscription_id, []).append(trace)
     mine = flowrows.slugs(workspace_id)
-    readings = [one for one in _readings(row) if one.flow_id in mine]
+    readings = [
+        one
+        for one in _readings(row)
+        if one.flow_id in mine and (one.position >= 0 or one.subscription_id in runs)
+    ]
     taken = [run for some in runs.values() for run in some if run.version]
     names = versions.node_names({(run.flow_id, run.version) for run in taken})
     for one in readings[:_READERS]:
@@ -125,11 +132,12 @@ def _readings(row: EventRow) -> list[_Reading]:
     return [
         _Reading(*found)
         for found in sql.fetch(
-            "SELECT s.id, s.flow_id, f.slug, f.name, f.paused, s.state, c.position, c.stop"
+            "SELECT s.id, s.flow_id, f.slug, f.name, f.paused, s.state,"
+            " COALESCE(c.position, -1), c.stop"
             " FROM workflows_subscription s JOIN workflows_flow f ON f.id = s.flow_id"
-            " JOIN workflows_cursor c ON c.subscription_id = s.id"
-            ' WHERE s.channel_id = %s AND c."partition" = %s ORDER BY s.id',
-            (row.channel_id, row.partition),
+            " LEFT JOIN workflows_cursor c ON c.subscription_id = s.id"
+            ' AND c."partition" = %s WHERE s.channel_id = %s ORDER BY s.id',
+            (row.partition, row.channel_id),
         )
     ]
 

@@ -6,7 +6,7 @@ from celery import shared_task
 from celery.signals import worker_ready, worker_shutting_down
 from django.db import close_old_connections
 
-from workflows.storage import cursors, deadletters, redrivework, retention, work
+from workflows.storage import cursors, deadletters, redrivework, replaywork, retention, work
 from workflows.tasks import clock, health
 from workflows.tasks.audit import audit as run_audit
 from workflows.tasks.drain import drain_slice
@@ -14,6 +14,8 @@ from workflows.tasks.nudge import nudge
 from workflows.tasks.owner import owner
 from workflows.tasks.process import calm_collector, performer, stop
 from workflows.tasks.redrive import ask, work_on
+from workflows.tasks.replay import ask as ask_for_replays
+from workflows.tasks.replay import replay_slice
 
 _STOP_SECONDS = 8.0
 
@@ -34,6 +36,14 @@ def redrive(run_id: int) -> None:
         ask([run_id])
 
 
+@shared_task(name="workflows.replay")
+def replay(replay_id: int) -> None:
+    """Work on a replay for a slice; ask for another when it can go on."""
+    close_old_connections()
+    if replay_slice(replay_id):
+        ask_for_replays([replay_id])
+
+
 @shared_task(name="workflows.tick")
 def tick() -> None:
     """Fire what is due, and let the performer look for due effects."""
@@ -42,6 +52,7 @@ def tick() -> None:
     if work.effects_due():
         performer().look()
     ask(redrivework.due())
+    ask_for_replays(replaywork.due())
     health.report("timers")
 
 

@@ -48,6 +48,7 @@ class InFlight(msgspec.Struct, frozen=True):
     begun: float  # time.monotonic() before its lease was asked for
     since: float  # Unix seconds: when its first call was due
     has_slot: bool = False  # of a limited gate, to be given back
+    known: Reply | None = None  # it was done before, and this was the answer
 
     @property
     def start_before(self) -> float:
@@ -180,6 +181,9 @@ class Performer:
         if time.monotonic() > flight.start_before:
             # Too late to be sure of the lease. The row comes due by itself.
             self.room.leave([(flight.flow_id, flight.arrival.node)])
+            return
+        if flight.known is not None:
+            self._replies.put((flight, flight.known))
             return
         kind = type(flight.effect).__struct_config__.tag
         try:

@@ -14,13 +14,13 @@ from workflows.engine.event import Event
 from workflows.engine.plan import Plan
 from workflows.engine.run import run
 from workflows.engine.walk import Arrival, Settlement, Walk
-from workflows.storage import cursors, log, sql, work
+from workflows.storage import cursors, log, recorded, runs, sql, work
 from workflows.storage.commit import commit
 from workflows.storage.parts import Fenced, FlowCommit, Stale, Taken, TraceRef
 from workflows.storage.plans import load_plan
 from workflows.tasks.context import Publisher, Surroundings, event_of, unix_now
-from workflows.tasks.owner import owner
 from workflows.tasks.gating import free_to_go, hold_back
+from workflows.tasks.owner import owner
 from workflows.tasks.performer import InFlight, Where
 from workflows.tasks.process import announce, breakers, performer
 from workflows.traces.recorder import Root, Setting, later_commit, retries
@@ -46,7 +46,8 @@ def settle(batch: Sequence[tuple[InFlight, Reply]]) -> None:
     """Commit the outcome of each reply; those whose lease was lost are dropped."""
     for flight, reply in batch:
         workspace_id = cursors.workspace_of(flight.flow_id)
-        breakers().note(workspace_id, destination(flight.effect), flight.begun, reply)
+        if flight.known is None:  # else the world wasn't asked
+            breakers().note(workspace_id, destination(flight.effect), flight.begun, reply)
     end_parked(
         [
             Parked(
@@ -72,7 +73,11 @@ def parked_root(ref: TraceRef, origin: Event, channel_id: int, lane: str | None)
 def end_parked(parked: Sequence[Parked]) -> None:
     """Walk on from parked arrivals and commit. What another process has taken over is left to it:
     the rest is walked again without it."""
-    left = list(parked)
+    for number in sorted({runs.together(one.root.ref.run) for one in parked}):
+        _end_together([one for one in parked if runs.together(one.root.ref.run) == number])
+
+
+def _end_together(left: list[Parked]) -> None:
     while left:
         try:
             _end(left)
@@ -117,7 +122,8 @@ class _Group:
 
     def __init__(self, flow_id: int, version_id: int, parked: Sequence[Parked], now: float) -> None:
         self.flow_id, self._version_id = flow_id, version_id
-        plan = load_plan(version_id)
+        number = runs.together(parked[0].root.ref.run)
+        plan = runs.occurring(load_plan(version_id), number)
         self._roots = [one.root for one in parked]
         arrivals = [
             msgspec.structs.replace(one.arrival, root=i, fresh=False)
@@ -138,11 +144,14 @@ class _Group:
                 if one.settled is None
             ],
         )
-        self._admitted = admit(flow_id, plan, self._walk)
+        asks = self._walk.asks  # those of a replay wait for their turn behind live ones
+        self._admitted = [False] * len(asks) if number else admit(flow_id, plan, self._walk)
         workspace_id = cursors.workspace_of(flow_id)
         setting = Setting(flow_id, version_id, plan, now, owner(), Publisher(workspace_id))
         self.part = later_commit(setting, self._roots, self._walk, self._admitted)
         self.part.state_read = surroundings.versions
+        replies = [one.settled[1] if one.settled else None for one in parked]
+        recorded.note(self.part, plan, self._walk, replies)
         self.part.retries = retries(
             self._walk,
             {(i, one.arrival.path): one.taken for i, one in enumerate(parked)},
@@ -285,9 +294,18 @@ def take(limit: int, busy: Iterable[Where]) -> tuple[list[InFlight], float | Non
                 begun=begun,
                 since=row.since,
                 has_slot=(row.flow_id, row.number) in admitted.slotted,
+                known=_known(row),
             )
         )
     return out, admitted.again_at
+
+
+def _known(row: work.TakenEffect) -> Reply | None:
+    """For a replay that skips what is done: what the world answered when it was done."""
+    found = runs.replay_of(row.ref.run)
+    if found is None or found.mode != "skip_done":
+        return None
+    return recorded.done_before(row.ref, load_plan(row.version_id), row.node, row.path)
 
 
 def release_due(limit: int = 500) -> int:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from workflows.storage import traces
+from workflows.storage import runs, traces
 from workflows.storage.traces import TraceRow
 from workflows.traces.counts import FINAL
 
@@ -36,6 +36,7 @@ def totals(flow_id: int) -> dict[str, Any]:
 
 def row_as_dict(row: TraceRow) -> dict[str, Any]:
     """A trace row as browsers and programs get it; times are RFC 3339, `ms` from acceptance."""
+    replay = runs.replay_of(row.ref.run)
     return {
         "id": str(row.ref),
         "change": row.change,
@@ -47,6 +48,8 @@ def row_as_dict(row: TraceRow) -> dict[str, Any]:
         "ms": None if row.ended_at is None else round((row.ended_at - row.accepted_at) * 1000, 1),
         "path": row.path,
         "error": row.error or None,
+        "run": runs.kind(row.ref.run),
+        "replay": replay and {"id": replay.replay_id, "mode": replay.mode},
     }
 
 
