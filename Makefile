@@ -7,7 +7,7 @@ READY = @$(PYTHON) eventflow/bootstrap.py
 TOOLS = @$(PYTHON) eventflow/bootstrap.py --dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint format frontend bench
+.PHONY: help run test check lint format frontend bench soak
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 14
@@ -29,6 +29,10 @@ format: ## format the Python source
 
 frontend: ## build the front end's bundle
 	$(TOOLS) tests/frontend.py build
+
+soak: ## let everything die at random for MINUTES (10) under load, on both databases
+	$(TOOLS) -m tests.soak --minutes $(or $(MINUTES),10) --database sqlite
+	$(TOOLS) -m tests.soak --minutes $(or $(MINUTES),10) --database postgres
 
 bench: ## measure speed against the peer, and write the figures down
 	$(TOOLS) -m tests.bench

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import redis
@@ -100,8 +101,27 @@ def _as_postgres() -> list[str]:
 
 
 @contextlib.contextmanager
-def running_postgres(*, fsync: bool = False) -> Iterator[str]:
+def running_postgres() -> Iterator[str]:
     """A private PostgreSQL on a loopback port; yields its URL. Raises `ServerMissing`."""
+    with postgres_server() as server:
+        yield server.url
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """A private PostgreSQL."""
+
+    url: str
+    _control: tuple[str, ...]
+
+    def restart(self) -> None:
+        """As after a crash of the whole server: nobody is waited for."""
+        _quietly([*self._control, "-m", "immediate", "restart"])
+
+
+@contextlib.contextmanager
+def postgres_server(*, fsync: bool = False) -> Iterator[Postgres]:
+    """A private PostgreSQL that can be restarted. Raises `ServerMissing`."""
     initdb, control, user = _postgres_program("initdb"), _postgres_program("pg_ctl"), _as_postgres()
     with tempfile.TemporaryDirectory(prefix="eventflow-pg-") as name:
         if user:
@@ -111,9 +131,10 @@ def running_postgres(*, fsync: bool = False) -> Iterator[str]:
         options = f"-p {port} -c listen_addresses=127.0.0.1 -k {name} -c max_connections=200"
         options += "" if fsync else " -c fsync=off -c synchronous_commit=off"
         command = [*user, control, "-D", data, "-w"]
-        _quietly([*command, "-l", f"{name}/log", "-o", options, "start"])
+        command += ["-l", f"{name}/log", "-o", options]
+        _quietly([*command, "start"])
         try:
-            yield f"postgres://eventflow@127.0.0.1:{port}/postgres"
+            yield Postgres(f"postgres://eventflow@127.0.0.1:{port}/postgres", tuple(command))
         finally:
             _quietly([*command, "-m", "immediate", "stop"])
 

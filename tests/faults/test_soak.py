@@ -1,0 +1,26 @@
+"""The short form of `make soak`: half a minute in which everything dies at random."""
+
+import subprocess
+import sys
+
+import pytest
+from django.db import connection
+
+from tests.servers import ROOT
+
+pytestmark = pytest.mark.serial
+
+
+@pytest.mark.usefixtures("transactional_db")
+def test_nothing_is_lost_disordered_or_repeated_too_often_while_everything_dies() -> None:
+    database = {"sqlite": "sqlite", "postgresql": "postgres"}[connection.vendor]
+    words = ["--minutes", "0.3", "--database", database, "--seed", "5"]
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.soak", *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    assert done.stdout.rstrip().endswith("all promises kept")
