@@ -218,9 +218,13 @@ def _place_cursors(subscription: Subscription, *, at_head: bool) -> None:
 
 
 def _set_timer(subscription: Subscription, producer: Any) -> None:
-    due = producer.next_due(sql.database_now())
+    now = sql.database_now()
+    due = producer.next_due(now)
+    timer = Timer.objects.filter(subscription=subscription)
     if due is None:
-        Timer.objects.filter(subscription=subscription).delete()
+        timer.delete()
+    elif timer.filter(due_at__lte=now).exists():
+        timer.update(error="")  # late already: that moment isn't lost to the new version
     else:
         Timer.objects.update_or_create(
             subscription=subscription, defaults={"due_at": due, "error": ""}

@@ -1,32 +1,60 @@
 """What happens because its time has come? Held arrivals go on, producers make events."""
 
 import logging
+import time
+from collections.abc import Sequence
 
 from workflows.engine.event import Event
+from workflows.engine.expression import EvaluationError
 from workflows.engine.node import Producer
 from workflows.storage import channels, cursors, sql, work
 from workflows.storage.log import append_within
 from workflows.storage.plans import PlanMissing, load_plan
 from workflows.tasks.context import incoming, unix_now
+from workflows.tasks.missed import moments
 from workflows.tasks.nudge import nudge
 from workflows.tasks.settle import release_due
 
 logger = logging.getLogger(__name__)
 
-_RELEASES = 500  # held arrivals a tick; the rest have the next one
-_CATCH_UP = 100  # missed moments that one timer makes up for in a tick
-_RETRY_SECONDS = 30.0
+SLICE_SECONDS = 0.3  # then drains get their turn
+_RELEASES = 200  # held arrivals a commit
+_TIMERS = 100
+_REST_SECONDS = 30.0  # a timer that can't be fired isn't tried again before
+
+_resting: dict[int, float] = {}  # subscription -> until when, of the process's clock
 
 
-def tick() -> None:
-    """Release what is due and fire the timers that are due."""
-    release_due(_RELEASES)
-    for timer in work.due_timers():
+def tick() -> bool:
+    """Fire the timers that are due and release what is due, for at most a slice; whether some is
+    left."""
+    end = time.monotonic() + SLICE_SECONDS
+    is_left = _fire_all(time.monotonic() + SLICE_SECONDS / 2)
+    while release_due(_RELEASES) == _RELEASES:
+        if time.monotonic() > end:
+            return True
+    return is_left
+
+
+def _fire_all(end: float) -> bool:
+    timers = work.due_timers(_TIMERS)
+    for timer in timers:
+        if time.monotonic() > end:
+            return True
+        if _resting.get(timer.subscription_id, 0.0) > time.monotonic():
+            continue
         try:
             _fire(timer)
         except Exception as problem:  # one broken timer must not stop the others
             logger.exception("timer of subscription %d failed", timer.subscription_id)
-            work.advance_timer(timer, unix_now() + _RETRY_SECONDS, str(problem)[:300])
+            _rest(timer, str(problem))
+    return len(timers) == _TIMERS
+
+
+def _rest(timer: work.DueTimer, says: str) -> None:
+    """Try again later: the moment isn't lost, the producer's policy decides about it then."""
+    _resting[timer.subscription_id] = time.monotonic() + _REST_SECONDS
+    work.advance_timer(timer, timer.due_at, sql.column(says, 300))
 
 
 def _fire(timer: work.DueTimer) -> None:
@@ -36,25 +64,29 @@ def _fire(timer: work.DueTimer) -> None:
     try:
         planned = load_plan(reader.version_id).nodes[reader.node]
     except (PlanMissing, KeyError) as problem:
-        work.advance_timer(timer, unix_now() + _RETRY_SECONDS, str(problem)[:300])
+        _rest(timer, str(problem))
         return
     now = unix_now()
     producer = planned.node
     assert isinstance(producer, Producer), "subscriptions belong to producers"
-    seed = f"{reader.workspace_id}/{reader.flow}/{reader.node}"
-    due: float | None = timer.due_at
-    events: list[Event] = []
-    for _ in range(_CATCH_UP):
-        if due is None or due > now:
-            break
-        events += producer.make(due, seed)
-        due = producer.next_due(due)
-    if due is not None and due <= now:  # too far behind to make up for: go on from here
-        due = producer.next_due(now)
+    due, following = moments(producer, timer.due_at, now)
+    events, says = _make(producer, due, f"{reader.workspace_id}/{reader.flow}/{reader.node}")
     never = now + 10 * 365 * 86_400.0
     channel = channels.by_id(reader.channel_id)
     with sql.write():
-        if not work.advance_timer(timer, never if due is None else due):
+        if not work.advance_timer(timer, never if following is None else following, says):
             return  # another worker fired it
         append_within([incoming(channel, event.as_dict()) for event in events], now)
     nudge([timer.subscription_id])
+
+
+def _make(producer: Producer, due: Sequence[float], seed: str) -> tuple[list[Event], str]:
+    """The events of these moments, and what was wrong with those that gave none."""
+    events: list[Event] = []
+    says = ""
+    for moment in due:
+        try:
+            events += producer.make(moment, seed)
+        except EvaluationError as error:
+            says = sql.column(error.says, 300)
+    return events, says

@@ -16,8 +16,10 @@ from workflows.tasks.process import calm_collector, performer, stop
 from workflows.tasks.redrive import ask, work_on
 from workflows.tasks.replay import ask as ask_for_replays
 from workflows.tasks.replay import replay_slice
+from workflows.tasks.waker import Waker, ask_to_fire, let_ask
 
 _STOP_SECONDS = 8.0
+_waker: Waker | None = None
 
 
 @shared_task(name="workflows.drain")
@@ -44,13 +46,22 @@ def replay(replay_id: int) -> None:
         ask_for_replays([replay_id])
 
 
-@shared_task(name="workflows.tick")
-def tick() -> None:
-    """Fire what is due, and let the performer look for due effects."""
+@shared_task(name="workflows.fire")
+def fire() -> None:
+    """Do what is due for a slice, and let the performer look for due effects."""
     close_old_connections()
-    clock.tick()
+    let_ask()
+    is_left = clock.tick()
     if work.effects_due():
         performer().look()
+    if is_left:
+        ask_to_fire()
+
+
+@shared_task(name="workflows.tick")
+def tick() -> None:
+    """What the beat asks for: all that is due, and what else has to be looked for."""
+    fire()
     ask(redrivework.due())
     ask_for_replays(replaywork.due())
     health.report("timers")
@@ -84,10 +95,14 @@ def _begin(**_: Any) -> None:
     calm_collector()
     performer()
     health.keep_reporting("worker")
+    global _waker
+    _waker = Waker(ask_to_fire)
 
 
 @worker_shutting_down.connect
 def _end(**_: Any) -> None:
     """A clean stop: finish what is in flight, and let others take the rest at once."""
+    if _waker is not None:
+        _waker.stop()
     stop(_STOP_SECONDS)
     work.hand_back_effects(owner())

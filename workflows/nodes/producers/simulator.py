@@ -16,7 +16,7 @@ from workflows.engine.event import JSON, Event
 from workflows.engine.expression import Env
 from workflows.engine.fields import OptionalKeyText, json_template
 from workflows.engine.keys import stable_random
-from workflows.engine.node import Example, NodeConfig, Producer
+from workflows.engine.node import Example, Missed, NodeConfig, Producer
 from workflows.engine.plain import rfc3339
 from workflows.engine.template import JsonTemplate
 
@@ -80,6 +80,9 @@ class Simulator(Producer):
         rate = self.config.rate
         pace = f"{rate:g} a second" if rate >= 1 else f"one in {1 / rate:g} s"
         return f"{self.config.event_type}, {pace}"
+
+    def missed(self) -> Missed:
+        return "skip"
 
     def next_due(self, after: float) -> float | None:
         return (floor(after * self._ticks_a_second + _ROUNDING) + 1) / self._ticks_a_second

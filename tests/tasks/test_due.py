@@ -1,0 +1,73 @@
+"""Is what is due done in time, once, and without anybody else having to wait for it?"""
+
+import time
+
+from tests import make
+from tests.accounting import assert_balanced
+from tests.servers import wait_until
+from tests.tasks.due import drain, fire_all
+from workflows.models import Counter, Flow, Held, Trace
+from workflows.storage import flows
+from workflows.storage.moments import seconds_to_next
+from workflows.tasks import clock
+from workflows.tasks.waker import Waker
+
+
+def _delayed(slug: str, seconds: float) -> Flow:
+    nodes = [
+        ("in", "producer.http", {}),
+        ("wait", "filter.delay", {"seconds": seconds}),
+        ("end", "consumer.log", {}),
+    ]
+    return make.published(make.document(slug, nodes, ["in:out wait", "wait:out end"]))
+
+
+def test_the_waker_asks_when_something_is_due_and_not_before() -> None:
+    asked: list[float] = []
+    assert seconds_to_next() is None
+    waker = Waker(lambda: asked.append(time.time()))
+    try:
+        flow = _delayed("late", 0.7)
+        make.append(flow, [make.event("a")])
+        drain(flow)
+        due = Held.objects.get().due_at
+        wait_until(lambda: asked, 5)
+    finally:
+        waker.stop()
+    assert 0 <= asked[0] - due < 0.25
+
+
+def test_nothing_of_a_paused_flow_is_due() -> None:
+    flow = _delayed("late", 0.1)
+    make.append(flow, [make.event("a")])
+    drain(flow)
+    flows.set_paused(flow, True)
+    wait_until(lambda: Held.objects.get().due_at < time.time())
+    assert seconds_to_next() is None
+    flows.set_paused(flow, False)
+    assert (seconds_to_next() or 0) < 0
+
+
+def test_ten_thousand_that_are_due_at_once_go_in_slices_and_each_once() -> None:
+    count = 10_000
+    flow, other = _delayed("late", 1), make.published(make.order_document("live"))
+    for start in range(0, count, 1_000):
+        make.append(flow, [make.event(str(n)) for n in range(start, start + 1_000)])
+    drain(flow)
+    Held.objects.update(due_at=time.time() - 1)
+    turns: list[float] = []
+    while True:
+        begun = time.monotonic()
+        is_left = clock.tick()
+        turns.append(time.monotonic() - begun)
+        make.append(other, [make.event(f"live-{len(turns)}")])
+        drain(other)
+        if not is_left:
+            break
+    fire_all()
+    assert max(turns) < clock.SLICE_SECONDS + 1.0
+    assert Trace.objects.filter(flow=other, state="ok").count() == len(turns)
+    assert Trace.objects.filter(flow=flow, state="ok").count() == count
+    delivered = Counter.objects.filter(flow=flow, node="end", name="delivered")
+    assert sum(delivered.values_list("n", flat=True)) == count
+    assert_balanced(flow)
