@@ -3,7 +3,6 @@
 import itertools
 from collections.abc import Iterator
 
-import orjson
 import pytest
 
 from tests import make
@@ -12,10 +11,8 @@ from tests.sink import Sink
 from workflows.models import (
     DeadGroup,
     DeadLetter,
-    Event,
     Flow,
     Redrive,
-    Segment,
     Subscription,
     Trace,
 )
@@ -25,14 +22,11 @@ from workflows.storage import (
     flows,
     redrives,
     redrivework,
-    traces,
 )
 from workflows.storage.deadgroups import Wanted
-from workflows.storage.parts import TraceRef
 from workflows.storage.redrivework import Progress
 from workflows.tasks import redrive
 from workflows.tasks.drain import drain_slice
-from workflows.tasks.edit import edited
 
 ALL = Wanted()
 
@@ -345,88 +339,6 @@ def test_two_letters_of_one_event_run_as_two_runs_of_its_trace() -> None:
     assert figures(make.redrive())[:3] == ("done", 2, 2)
     assert set(Trace.objects.values_list("run", flat=True)) == {0, 1, 2}
     assert accounting.examine(flow.pk, 10_000).findings == []
-
-
-def called(sink: Sink) -> tuple[Flow, DeadLetter]:
-    """A flow whose call was refused for good after three attempts, and the letter it left."""
-    retry = {"attempts": 3, "first_seconds": 0.02, "cap_seconds": 0.02}
-    consumer: make.Node = ("call", "consumer.http", {"url": f"{sink.url}/orders", "retry": retry})
-    flow = make.published(make.order_document(consumer=consumer))
-    make.append(flow, [make.event("a")])
-    for subscription in Subscription.objects.filter(flow=flow):
-        drain_slice(subscription.pk)
-
-    def is_dead() -> bool:
-        from workflows.tasks import jobs
-
-        jobs.tick()
-        return DeadLetter.objects.exists()
-
-    wait_until(is_dead)
-    return flow, DeadLetter.objects.get()
-
-
-def test_a_letter_tells_what_each_attempt_was_answered(sink: Sink) -> None:
-    answers = [(503, b"busy"), (502, b"bad gateway"), (500, b"broken")]
-    sink.answer = lambda call: (
-        answers[min(len(sink.calls), 2)][0],
-        {},
-        answers[min(len(sink.calls), 2)][1],
-    )
-    _, letter = called(sink)
-    found = deadletters.attempts(letter)
-    assert [one.number for one in found] == [1, 2, 3]
-    told = [(one.kind, one.detail["body"]) for one in found]
-    assert told == [("status-503", "busy"), ("status-502", "bad gateway"), ("status-500", "broken")]
-    assert all(one.took_ms and one.took_ms > 0 for one in found)
-    assert sorted(one.at for one in found) == [one.at for one in found]
-
-
-def test_a_letter_whose_steps_are_gone_still_tells_its_last_answer(sink: Sink) -> None:
-    sink.answer = lambda call: (500, {}, b"broken")
-    _, letter = called(sink)
-    Segment.objects.all().delete()
-    (last,) = deadletters.attempts(letter)
-    assert (last.number, last.kind, last.detail["body"]) == (3, "status-500", "broken")
-
-
-def test_an_unedited_redrive_repeats_its_key_and_an_edited_one_has_its_own(sink: Sink) -> None:
-    sink.answer = lambda call: (400, {}, b"no")
-    _, letter = called(sink)
-    make.redrive(letter.pk)
-    sink.wait_for(2)
-    wait_until(lambda: DeadLetter.objects.filter(state="open").exists())
-    again = DeadLetter.objects.get(state="open")
-    data = {"amount": 200, "customer": "7"}
-    edit = edited(bytes(again.event), data)
-    assert edit is not None
-    make.redrive(again.pk, edit=edit)
-    sink.wait_for(3)
-    wait_until(lambda: DeadLetter.objects.filter(state="open").exists())
-    make.redrive(DeadLetter.objects.get(state="open").pk)
-    sink.wait_for(4)
-    first, second, third, fourth = sink.calls[:4]
-    assert first.key == second.key != third.key == fourth.key
-    assert third.json["data"] == data
-    assert third.json["id"] == first.json["id"]
-
-
-def test_an_edit_is_recorded_and_the_original_stays(sink: Sink) -> None:
-    sink.answer = lambda call: (400, {}, b"no")
-    _, letter = called(sink)
-    log_before = bytes(Event.objects.get().body)
-    sink.answer = lambda call: (200, {}, b"ok")
-    edit = edited(bytes(letter.event), {"amount": 1})
-    run = make.redrive(letter.pk, edit=edit)
-    sink.wait_for(2)
-    closed = DeadLetter.objects.get(pk=letter.pk)
-    assert bytes(closed.event) == bytes(letter.event)
-    assert bytes(Event.objects.get().body) == log_before
-    assert closed.redrive == run
-    assert orjson.loads(bytes(closed.redrive.edit))["data"] == {"amount": 1}
-    ref = TraceRef(closed.subscription_id, closed.partition, closed.offset, closed.rerun or 0)
-    told = traces.segments(ref)[0]["redrive"]
-    assert told == {"letter": letter.pk, "redrive": run.pk, "by": "olga", "edited": True}
 
 
 def test_what_nobody_can_run_is_skipped_and_stays_open() -> None:

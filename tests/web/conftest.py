@@ -20,7 +20,8 @@ from workflows.models import (
     Subscription,
     Workspace,
 )
-from workflows.storage import channels, cursors, flows, people
+from workflows.storage import channels, cursors, flows, people, redrives
+from workflows.storage.deadgroups import Wanted
 from workflows.storage.parts import TraceRef
 from workflows.storage.plans import load_plan
 from workflows.storage.seal import seal
@@ -40,6 +41,7 @@ class World(NamedTuple):
     failed: str
     position: str
     letter: int
+    run: int
     token: int
     member: int
 
@@ -82,6 +84,7 @@ def world() -> World:
         failed=str(refs[2]),
         position=f"{places[0].channel_id}-{places[0].partition}-{places[0].offset}",
         letter=letter.pk,
+        run=redrives.start(space.pk, "olga", redrives.Order(Wanted(), (letter.pk,))).pk,
         token=row.pk,
         member=Membership.objects.get(user__username=owner).pk,
     )

@@ -258,14 +258,19 @@ def test_a_redriven_letter_runs_again_as_a_new_trace(world: World, browser: Brow
     assert "Dead letter, open" in page
 
 
-def test_a_group_is_redriven_at_once(world: World, browser: Browser) -> None:
+def test_a_group_is_counted_and_redriven_at_once(world: World, browser: Browser) -> None:
+    client = browser("operator")
     fingerprint = DeadLetter.objects.get().fingerprint
-    answer = browser("operator").post(
-        f"/w/main/dead-letters/orders/{fingerprint}/redrive", follow=True
-    )
-    work()
-    assert "Asked for 1 redrives." in answer.content.decode()
+    address = f"/w/main/dead-letters/redrive?flow=orders&fingerprint={fingerprint}"
+    assert "Redrive 1 dead letter<" in client.get(address).content.decode()
+    form = {"flow": "orders", "fingerprint": fingerprint, "version": "published"}
+    answer = client.post("/w/main/dead-letters/redrive", form)
+    assert work() == 1
     assert DeadLetter.objects.get(pk=world.letter).state == "redriven"
+    told = client.get(answer.headers["Location"]).content.decode()
+    assert "1 of 1" in told
+    assert "1 failed again" in told
+    assert f"/w/main/traces/{world.failed}-1" in told
 
 
 def test_a_discarded_letter_is_closed(world: World, browser: Browser) -> None:

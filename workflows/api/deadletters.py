@@ -22,15 +22,14 @@ from workflows.api.reading import read_body
 from workflows.api.schema import operation
 from workflows.models import DeadLetter
 from workflows.storage import deadgroups, deadletters, redrives
-from workflows.storage.deadgroups import Beyond, Group
-from workflows.storage.pages import Cut, Place
+from workflows.storage.deadgroups import Group
+from workflows.storage.pages import Cut
 from workflows.storage.parts import TraceRef
 from workflows.tasks.edit import Refused, edited
 from workflows.traces.rows import moment
 
 _STATES = DeadLetter.State.values
 _NOT_OPEN = "It isn't open: somebody has redriven or discarded it."
-_MICRO = 1_000_000
 
 
 def _row(letter: DeadLetter) -> dict[str, Any]:
@@ -137,10 +136,13 @@ class DeadGroupList(ApiView):
         wanted = deadgroups.Wanted(flow, node, kind, since=_since(self), text=text)
         place = place_of(request)
         groups, is_more = deadgroups.page(
-            self.caller.workspace_id, wanted, _beyond(place), limit_of(request)
+            self.caller.workspace_id,
+            wanted,
+            deadgroups.beyond(place.bounds, place.newer),
+            limit_of(request),
         )
-        first = _bounds(groups[0]) if groups and (is_more or not place.newer) else None
-        last = _bounds(groups[-1]) if groups and (is_more or place.newer) else None
+        first = deadgroups.bounds(groups[0]) if groups and (is_more or not place.newer) else None
+        last = deadgroups.bounds(groups[-1]) if groups and (is_more or place.newer) else None
         around = Cut([], first if place.bounds else None, last)
         return woven(request, around, shown(DeadGroupShape, [_group(one) for one in groups]))
 
@@ -148,16 +150,6 @@ class DeadGroupList(ApiView):
 def _group(group: Group) -> dict[str, Any]:
     at = {"first_at": moment(group.first_at), "newest_at": moment(group.newest_at)}
     return {**group._asdict(), **at}
-
-
-def _bounds(group: Group) -> dict[str, int]:
-    return {"at": round(group.newest_at * _MICRO), "id": group.id}
-
-
-def _beyond(place: Place) -> Beyond | None:
-    if not {"at", "id"} <= set(place.bounds):
-        return None
-    return Beyond(place.bounds["at"] / _MICRO, place.bounds["id"], place.newer)
 
 
 class OneDeadLetter(ApiView):

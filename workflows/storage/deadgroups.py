@@ -11,6 +11,7 @@ from workflows.storage import sql
 from workflows.storage.parts import NewDeadLetter
 
 _MESSAGE, _KIND = 300, 120
+_MICRO = 1_000_000
 
 
 class Wanted(NamedTuple):
@@ -120,6 +121,18 @@ def page(
     ]
     shown = found[:limit]
     return shown[::-1] if backwards else shown, len(found) > limit
+
+
+def bounds(group: Group) -> dict[str, int]:
+    """A group's place in the order of pages, as cursors and addresses carry it."""
+    return {"0": round(group.newest_at * _MICRO), "1": group.id}
+
+
+def beyond(bounds: Mapping[str, int], backwards: bool = False) -> Beyond | None:
+    """What `bounds` made, read back; None for what isn't that."""
+    if not {"0", "1"} <= set(bounds):
+        return None
+    return Beyond(bounds["0"] / _MICRO, bounds["1"], backwards)
 
 
 def some(workspace_id: int, wanted: Wanted, limit: int) -> list[tuple[int, str, int]]:

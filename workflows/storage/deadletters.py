@@ -18,7 +18,7 @@ _AT_ONCE = 2_000
 
 class Wanted(NamedTuple):
     """A list's filters; what is empty leaves a field open. `flow` is a slug, `redrive` the run
-    that took the letters up."""
+    that took the letters up, `outcome` what came of them."""
 
     flow: str = ""
     state: str = ""
@@ -27,6 +27,7 @@ class Wanted(NamedTuple):
     kind: str = ""
     since: float = 0.0
     redrive: int = 0
+    outcome: str = ""
 
 
 class Claimable(NamedTuple):
@@ -68,7 +69,7 @@ def listed(workspace_id: int, wanted: Wanted) -> QuerySet[DeadLetter]:
         found = found.filter(dead_at__gte=wanted.since)
     exact = {
         name: value
-        for name in ("state", "fingerprint", "node", "redrive")
+        for name in ("state", "fingerprint", "node", "redrive", "outcome")
         if (value := getattr(wanted, name))
     }
     found = found.filter(**exact).select_related("flow", "version")

@@ -13,6 +13,7 @@ from workflows.web import (
     health,
     inspector,
     members,
+    redrives,
     search,
     settings,
     traces,
@@ -53,11 +54,12 @@ _RUNS = [
     path("dead-letters/<int:number>", deadletters.letter, name="dead_letter"),
     path("dead-letters/<int:number>/redrive", deadletters.redrive, name="redrive"),
     path("dead-letters/<int:number>/discard", deadletters.discard, name="discard"),
-    path(
-        "dead-letters/<slug:slug>/<slug:fingerprint>/redrive",
-        deadletters.redrive_group,
-        name="redrive_group",
-    ),
+    path("dead-letters/<int:number>/edit", deadletters.edit, name="edit_letter"),
+    path("dead-letters/redrive", redrives.redrive_many, name="redrive_many"),
+    path("dead-letters/discard", redrives.discard_many, name="discard_many"),
+    path("dead-letters/runs", redrives.run_list, name="redrives"),
+    path("dead-letters/runs/<int:number>", redrives.run, name="redrive_run"),
+    path("dead-letters/runs/<int:number>/cancel", redrives.cancel, name="cancel_redrive"),
 ]
 _SETTINGS = [
     path("settings", settings.settings, name="settings"),
