@@ -178,7 +178,7 @@ def _parked(flow_id: int, run: int) -> int:
     """How many effects of this replay aren't settled yet, up to the bound."""
     rows = sql.fetch(
         "SELECT COUNT(*) FROM (SELECT 1 FROM workflows_effect WHERE flow_id = %s AND run = %s"
-        f" LIMIT {_MOST_PARKED}) AS some",
+        f" LIMIT {_MOST_PARKED}) AS parked",
         (flow_id, run),
     )
     return int(rows[0][0])

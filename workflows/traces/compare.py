@@ -77,7 +77,7 @@ def _told(steps: Sequence[Step]) -> str:
     """What happened at a node, in a few words."""
     words: dict[str, int] = {}
     for step in steps:
-        ports = ", ".join(dict.fromkeys(step.get("p", ())))
+        ports = ", ".join(dict.fromkeys(step.get("p", ()))) if step["o"] == "passed" else ""
         word = _word(step) + (f" by {ports}" if ports and ports != "out" else "")
         words[word] = words.get(word, 0) + 1
     if not words:
