@@ -258,6 +258,34 @@ def test_a_redriven_letter_runs_again_as_a_new_trace(world: World, browser: Brow
     assert "Dead letter, open" in page
 
 
+def test_a_letter_runs_again_with_an_edited_payload(world: World, browser: Browser) -> None:
+    client = browser("operator")
+    address = f"/w/main/dead-letters/{world.letter}/edit"
+    assert "&quot;note&quot;" in client.get(address).content.decode()
+    for wrong, says in (("{", "valid JSON"), ('"' + "x" * 300_000 + '"', "at most 262,144")):
+        refused = client.post(address, {"payload": wrong, "version": "published"})
+        assert refused.status_code == 422
+        assert says in refused.content.decode()
+    client.post(address, {"payload": '{"amount": 500}', "version": "published"})
+    work()
+    page = client.get(f"/w/main/traces/{world.failed}-1").content.decode()
+    assert "Redriven by a-operator, with an edited payload" in page
+    page = client.get(f"/w/main/dead-letters/{world.letter}").content.decode()
+    assert "Redriven by a-operator, with an edited payload" in page
+    assert "500" in page
+
+
+def test_ticked_letters_are_discarded_together(world: World, browser: Browser) -> None:
+    client = browser("operator")
+    form = {"id": [str(world.letter), "999999"]}
+    page = client.get("/w/main/dead-letters/discard", form).content.decode()
+    assert "Discard 1 dead letter<" in page
+    answer = client.post("/w/main/dead-letters/discard", form)
+    work()
+    assert DeadLetter.objects.get().state == "discarded"
+    assert "1 of 1" in client.get(answer.headers["Location"]).content.decode()
+
+
 def test_a_group_is_counted_and_redriven_at_once(world: World, browser: Browser) -> None:
     client = browser("operator")
     fingerprint = DeadLetter.objects.get().fingerprint

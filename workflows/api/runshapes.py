@@ -44,6 +44,10 @@ class WholeTraceShape(TraceShape):
     event = serializers.DictField(
         allow_null=True, help_text="As it came in; null when retention has taken it."
     )
+    redrive = serializers.DictField(
+        allow_null=True,
+        help_text="Of a redrive: its number, the dead letter, by whom, and whether it was edited.",
+    )
     steps = StepShape(many=True)
 
 

@@ -82,8 +82,14 @@ class OneTrace(ApiView):
         if not (where and rows):
             raise Problem(404, "There is no such trace (any more).")
         position, event = _origin(where)
-        steps = steps_of(traces.segments(where))
-        body = {**rows[0], "position": position, "event": event, "steps": steps}
+        segments = traces.segments(where)
+        body = {
+            **rows[0],
+            "position": position,
+            "event": event,
+            "redrive": traces.redrive_of(segments),
+            "steps": steps_of(segments),
+        }
         return Response(shown(WholeTraceShape, body))
 
 

@@ -190,6 +190,12 @@ def segments(ref: TraceRef) -> list[dict[str, Any]]:
     return [orjson.loads(bytes(row[0])) for row in (*first, *later)]
 
 
+def redrive_of(segments: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """What a trace says of the redrive that began it: `letter`, `redrive`, `by` and `edited`; None
+    for any other trace."""
+    return segments[0].get("redrive") if segments else None
+
+
 def per_minute(flow_ids: Sequence[int], since: int) -> dict[int, dict[int, tuple[int, int]]]:
     """flow -> minute -> (events, dead), from minute `since` on."""
     if not flow_ids:

@@ -25,7 +25,7 @@ _TOO_MANY = f"There are more than {redrives.MOST_GROUPS:,} groups: narrow the fi
 
 class Pace(forms.Form):
     version = forms.ChoiceField(choices=[("published", "published"), ("failed", "failed")])
-    rate = forms.FloatField(required=False, min_value=0.01, max_value=redrives.FASTEST)
+    rate = forms.IntegerField(required=False, min_value=1, max_value=int(redrives.FASTEST))
     stop_after = forms.IntegerField(required=False, min_value=1, max_value=1_000_000)
 
 
@@ -43,7 +43,7 @@ def redrive_many(request: HttpRequest, here: Here) -> HttpResponse:
             deadrows.read_wanted(values),
             letters,
             as_failed=pace["version"] == "failed",
-            rate=pace["rate"] or 0.0,
+            rate=float(pace["rate"] or 0),
             stop_after=pace["stop_after"] or 0,
         )
         return _begin(request, here, order)

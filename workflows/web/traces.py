@@ -99,8 +99,9 @@ def _context(flow: Flow, ref: TraceRef, row: TraceRow) -> dict[str, Any]:
     body = None if stored is None else orjson.loads(stored.body)
     document = versions.document(flow.pk, row.version)
     end = row.ended_at if row.ended_at is not None else time.time()
+    segments = traces.segments(ref)
     steps = show(
-        traces.segments(ref),
+        segments,
         document.get("wires", []),
         _looks(document),
         _origin(ref, body),
@@ -117,6 +118,7 @@ def _context(flow: Flow, ref: TraceRef, row: TraceRow) -> dict[str, Any]:
         "position": eventpages.position(channel_id, ref.partition, ref.offset),
         "event": None if body is None else coloured(body),
         "runs": _runs(channel_id, ref),
+        "redrive": traces.redrive_of(segments),
         "letters": deadletters.of_trace(flow.pk, ref),
         "held": [] if row.ended_at else work.held_of(flow.pk, ref, _HELD),
     }
