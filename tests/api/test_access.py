@@ -20,10 +20,12 @@ from workflows.models import (
     Flow,
     FlowVersion,
     Redrive,
+    Replay,
     Subscription,
 )
-from workflows.storage import channels, people, redrives
+from workflows.storage import channels, people, redrives, replays
 from workflows.storage.deadgroups import Wanted
+from workflows.storage.replays import Wish
 from workflows.storage.seal import seal
 
 pytestmark = pytest.mark.sqlite_alone
@@ -80,6 +82,7 @@ BODIES = {
     "connections": {"name": "new-one", "secret": "x"},
     "connections/<str:name>": {"secret": "x"},
     "events": {"type": "T"},
+    "replays": {"flow": "orders", "mode": "shadow"},
     "dead-letters/redrives": {"all": True},
     "dead-letters/discards": {"all": True},
 }
@@ -116,6 +119,7 @@ class Place:
         self.run = redrives.start(
             self.space.pk, f"of-{slug}", redrives.Order(Wanted(), (self.letter.pk,))
         )
+        self.replay = replays.start(self.flow, Wish("shadow"))
         self.names = {
             "<str:slug>": "orders",
             "<int:number>": "1",
@@ -133,6 +137,8 @@ class Place:
             names["<int:number>"] = str(self.letter.pk)
         if route.startswith("api/v1/dead-letters/redrives/"):
             names["<int:number>"] = str(self.run.pk)
+        if route.startswith("api/v1/replays/"):
+            names["<int:number>"] = str(self.replay.pk)
         if route.startswith("api/v1/tokens/"):
             names["<int:number>"] = str(self.token.pk)
         path = re.sub(r"<\w+:\w+>", lambda match: names[match[0]], route)
@@ -140,7 +146,7 @@ class Place:
 
     def rows(self) -> str:
         """All that anybody could change here, as text."""
-        models = (Flow, Draft, FlowVersion, Channel, Connection, DeadLetter, Redrive)
+        models = (Flow, Draft, FlowVersion, Channel, Connection, DeadLetter, Redrive, Replay)
         tokens = list(ApiToken.objects.order_by("pk").values_list("pk", "name", "revoked_at"))
         rows = [serializers.serialize("json", model.objects.order_by("pk")) for model in models]
         return "\n".join([*rows, str(tokens), str(Event.objects.count())])

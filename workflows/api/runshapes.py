@@ -10,7 +10,9 @@ _MOMENT = "RFC 3339, UTC."
 class TraceShape(serializers.Serializer[Any]):
     id = serializers.CharField()
     flow = serializers.CharField()
-    version = serializers.IntegerField(allow_null=True, help_text="Null while it is queued.")
+    version = serializers.IntegerField(
+        allow_null=True, help_text="Null while it is queued, and for a draft."
+    )
     state = serializers.CharField(help_text="queued, running, ok, filtered or failed.")
     type = serializers.CharField()
     key = serializers.CharField()

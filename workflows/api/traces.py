@@ -13,7 +13,16 @@ from workflows.api.paging import limit_of, place_of, woven
 from workflows.api.problems import Problem
 from workflows.api.runshapes import TraceShape, WholeTraceShape
 from workflows.api.schema import operation
-from workflows.storage import cursors, eventpages, flowrows, log, tracepages, traces
+from workflows.storage import (
+    cursors,
+    eventpages,
+    flowrows,
+    log,
+    replays,
+    runs,
+    tracepages,
+    traces,
+)
 from workflows.storage.parts import TraceRef
 from workflows.storage.traces import TraceRow
 from workflows.traces.rows import row_as_dict, steps_of
@@ -25,11 +34,15 @@ def trace_rows(found: Sequence[TraceRow], workspace_id: int) -> list[dict[str, A
     """The rows of those traces that belong to the workspace."""
     slugs = flowrows.slugs(workspace_id)
     lines = [
-        {**row_as_dict(row), "flow": slugs[row.flow_id], "version": row.version or None}
+        {**row_as_dict(row), "flow": slugs[row.flow_id], "version": _version(row)}
         for row in found
         if row.flow_id in slugs
     ]
     return list(shown(TraceShape, lines))
+
+
+def _version(row: TraceRow) -> int | None:
+    return row.version if 0 < row.version < runs.FIRST_TRIAL else None
 
 
 class TraceList(ApiView):
@@ -46,6 +59,9 @@ class TraceList(ApiView):
             " 50,000 changes and may be short: `next` goes on.",
             "key": "Traces of events of this key; as with `type`.",
             "event": "Traces of the events of this id, in one page.",
+            "run": "live: first runs; replay: those of replays, which `replay` names one by one."
+            " As with `type`.",
+            "replay": "Traces of the replay of this number.",
         },
     )
     def get(self, request: Request) -> Response:
@@ -53,7 +69,11 @@ class TraceList(ApiView):
         if state and state not in _STATES:
             raise Problem(400, f"?state= is one of {', '.join(_STATES)}.")
         wanted = tracepages.Wanted(
-            state, self.asked("type"), self.asked("key"), self.asked("event")
+            state,
+            self.asked("type"),
+            self.asked("key"),
+            self.asked("event"),
+            run=self._run(),
         )
         flow_ids = self._flow_ids()
         queued: list[TraceRow] = []
@@ -61,6 +81,18 @@ class TraceList(ApiView):
             queued = tracepages.queued(flow_ids, limit // 2)
         rows, page = tracepages.page(flow_ids, wanted, place, limit - len(queued))
         return woven(request, page, self._rows([*queued, *rows]))
+
+    def _run(self) -> str:
+        run, text = self.asked("run"), self.asked("replay")
+        if run not in ("", "live", "replay"):
+            raise Problem(400, "?run= is live or replay.")
+        if not text:
+            return run
+        number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+        replay = replays.find(self.caller.workspace_id, number)
+        if replay is None:
+            raise Problem(404, f"There is no replay {text[:20]} in this workspace.")
+        return str(runs.number(replay.mode, replay.pk))
 
     def _flow_ids(self) -> list[int]:
         if self.asked("flow"):

@@ -10,7 +10,17 @@ from django.db.models import Max, QuerySet
 from workflows.engine.plan import Plan
 from workflows.engine.problems import Problem
 from workflows.models import Channel, Flow, FlowVersion, Replay, Subscription
-from workflows.storage import channels, flowrows, flows, ranges, replaywork, runs, sql
+from workflows.storage import (
+    channels,
+    cursors,
+    flowrows,
+    flows,
+    ranges,
+    replaywork,
+    runs,
+    sql,
+    traces,
+)
 from workflows.storage.ranges import Selection
 
 COUNTED_AT_ONCE = 200_000  # offsets that a dry run looks at; a worker counts the rest
@@ -133,6 +143,30 @@ def _freeze(flow: Flow, document: dict[str, Any]) -> FlowVersion:
     last = trials.aggregate(last=Max("number"))["last"] or runs.FIRST_TRIAL - 1
     note = "A draft that a replay ran"
     return FlowVersion.objects.create(flow=flow, number=last + 1, document=document, note=note)
+
+
+def chosen(
+    workspace_id: int, named: Sequence[str], *, as_traces: bool
+) -> tuple[str, tuple[tuple[int, int], ...]]:
+    """The channel's slug and the places of events named by their traces' ids, or by their own
+    positions. Raises `Refused`."""
+    field = "traces" if as_traces else "events"
+    if len(named) > MOST_PLACES:
+        raise Refused(f"At most {MOST_PLACES} are taken at once.", field)
+    refs = [traces.parse_ref(text) for text in named]
+    where: set[int] = set()
+    places: list[tuple[int, int]] = []
+    for text, ref in zip(named, refs, strict=True):
+        row = traces.find(ref) if ref and as_traces else None
+        if ref is None or (as_traces and row is None):
+            raise Refused(f"There is no {field[:-1]} {text[:60]!r}.", field)
+        where.add(cursors.channel_of(ref.subscription_id) if as_traces else ref.subscription_id)
+        places.append((ref.partition, ref.offset))
+    channel = channels.get_by_id(workspace_id, next(iter(where))) if len(where) == 1 else None
+    if channel is None:
+        says = "These lie in several channels: replay one after the other."
+        raise Refused(says if len(where) > 1 else f"There is no {field[:-1]} like that.", field)
+    return channel.slug, tuple(dict.fromkeys(places))
 
 
 def listed(workspace_id: int, flow: str = "") -> QuerySet[Replay]:
