@@ -31,6 +31,7 @@ ALLOWED_HOSTS = _words("EVENTFLOW_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = _words("EVENTFLOW_TRUSTED_ORIGINS")
 EVENTFLOW_HTTP_ALLOW = _words("EVENTFLOW_HTTP_ALLOW")  # networks a flow may call though private
 EVENTFLOW_TASK_BROKERS = _words("EVENTFLOW_TASK_BROKERS")  # name=url: Celery of other systems
+EVENTFLOW_DISK_FLOOR = int(os.environ.get("EVENTFLOW_DISK_FLOOR", "256"))  # MiB to stay free
 EVENTFLOW_SECURE = os.environ.get("EVENTFLOW_SECURE", "0") == "1"  # served over HTTPS only
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if EVENTFLOW_SECURE else None
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = EVENTFLOW_SECURE

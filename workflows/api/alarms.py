@@ -25,7 +25,8 @@ class AlarmShape(serializers.Serializer[Any]):
     node = serializers.CharField()
     kind = serializers.CharField(
         help_text="outcomes: arrivals don't equal outcomes and what is held; arrivals: they don't"
-        " equal what was sent to the node; traces: events were taken and have no trace."
+        " equal what was sent to the node; traces: events were taken and have no trace; expired:"
+        " a producer was so far behind that it was moved past unread events."
     )
     difference = serializers.IntegerField(help_text="How many arrivals are unaccounted for.")
     says = serializers.CharField()

@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
-from workflows.storage import alarms, metrics, people, sql
+from workflows.storage import alarms, disk, metrics, people, sql
 from workflows.storage.sqlite.lock import wait_p99
 
 
@@ -15,13 +15,16 @@ def healthz(request: HttpRequest) -> HttpResponse:
 
 
 def readyz(request: HttpRequest) -> HttpResponse:
-    """Events can be accepted: the database answers and knows our tables."""
+    """Events can be accepted: the database answers, knows our tables and has room for more."""
     try:
         sql.fetch("SELECT 1 FROM workflows_head LIMIT 1")
     except DatabaseError as problem:
         return JsonResponse(
             {"ready": False, "detail": f"The database can't be used: {problem}"}, status=503
         )
+    if disk.is_low():
+        says = f"Less than {disk.floor_bytes() >> 20} MiB are free on the disk of the database."
+        return JsonResponse({"ready": False, "detail": says}, status=503)
     return JsonResponse({"ready": True})
 
 

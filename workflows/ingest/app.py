@@ -9,8 +9,9 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from workflows.ingest.accepting import Caller, Response
 from workflows.ingest.cache import Cache
-from workflows.ingest.door import Caller, Door, Response
+from workflows.ingest.door import Door
 from workflows.ingest.problems import Problem
 from workflows.ingest.reading import BODY_BYTES
 from workflows.storage.people import TokenRow, find_token

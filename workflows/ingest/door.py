@@ -5,41 +5,28 @@ A 2xx is sent only when every event in it is on disk.
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
 
-from workflows.engine.eventkey import event_key
 from workflows.ingest import reading
+from workflows.ingest.accepting import Caller, Response, answer_of, incoming_of, refusal_of
 from workflows.ingest.answers import Answers
 from workflows.ingest.appender import Appender
 from workflows.ingest.cache import Cache, in_thread
 from workflows.ingest.problems import Problem
 from workflows.ingest.reading import Defaults, Read
-from workflows.storage import channels, cursors, doors
+from workflows.storage import channels, cursors, disk, doors
 from workflows.storage.channels import ChannelRow
 from workflows.storage.doors import FlowDoor, HookDoor, Inbox
-from workflows.storage.log import Incoming, Position, digest_of, partition_of
+from workflows.storage.log import Incoming, Position
 from workflows.storage.plans import load_plan
 
 _MOST_WAIT = 60.0  # seconds
 _RETRY_AFTER = "5"
+_RETRY_LATER = "60"  # somebody has to free disk space first
 _OWN_HEADERS = frozenset(("content-type", "location", "retry-after", "cache-control"))
-
-
-class Response(NamedTuple):
-    status: int
-    body: bytes
-    content_type: str = "application/json"
-    headers: tuple[tuple[str, str], ...] = ()
-
-
-class Caller(NamedTuple):
-    """Who is at the door: a workspace, already authorised to write events."""
-
-    workspace_id: int
-    workspace: str
 
 
 class Door:
@@ -149,18 +136,19 @@ class Door:
         atomic: bool,
         subscription_id: int | None,  # the only reader, where that is known
     ) -> tuple[Response, list[Position]]:
+        _check_room()
         await self._check_lag(channel)
         notes: dict[int, str] = {}
-        items = [_incoming(channel, one, i, notes) for i, one in enumerate(read)]
+        items = [incoming_of(channel, one, i, notes) for i, one in enumerate(read)]
         good = [item for item in items if isinstance(item, Incoming)]
         if not good or (atomic and len(good) < len(items)):
-            return _refusal(items), []
+            return refusal_of(items), []
         places = await self._appender.append(good)
-        return _answer(caller, items, places, subscription_id, notes), places
+        return answer_of(caller, items, places, subscription_id, notes), places
 
     async def _check_lag(self, channel: ChannelRow) -> None:
         lag = (await self._lags.get("all")).get(channel.id, 0)
-        if channel.private and lag >= channel.lag_limit:
+        if channel.blocks and lag >= channel.lag_limit:
             raise Problem(
                 429,
                 f"{lag} events wait in {channel.slug} already; at most {channel.lag_limit} may."
@@ -183,6 +171,16 @@ class Door:
         kind = next((v for k, v in own if k.lower() == "content-type"), kind)
         rest = tuple((k, v) for k, v in own if k.lower() != "content-type")
         return Response(int(found["status"]), raw, kind, rest)
+
+
+def _check_room() -> None:
+    if disk.is_low():
+        raise Problem(
+            507,
+            f"Less than {disk.floor_bytes() >> 20} MiB are free on the disk of the database:"
+            f" nothing is accepted until there is more room. Try again in {_RETRY_LATER} s.",
+            headers={"Retry-After": _RETRY_LATER},
+        )
 
 
 def _hook_events(
@@ -211,92 +209,6 @@ def _payload(body: bytes | str) -> Any:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise Problem(400, f"The body isn't valid JSON: {error}") from None
-
-
-def _incoming(
-    channel: ChannelRow, event: Read, index: int, notes: dict[int, str]
-) -> Incoming | Problem:
-    """The event on its way into the log. Without the key that it should have, it goes by its id,
-    and `notes` tells the sender so."""
-    if isinstance(event, Problem):
-        return event
-    try:
-        body = reading.encode(event)
-    except Problem as problem:
-        return problem
-    except (TypeError, ValueError) as problem:  # a number out of range, say
-        return Problem(422, f"The event can't be stored: {problem}")
-    key, lacks = event_key(event, channel.key_expression)
-    if lacks:
-        notes[index] = f"Its id is its key, for lack of the channel's: {lacks}"
-    return Incoming(
-        channel_id=channel.id,
-        partition=partition_of(key, channel.partitions),
-        event_id=event["id"],
-        type=event["type"],
-        key=key,
-        digest=digest_of(event["source"], event["id"]),
-        body=body,
-        keep_seconds=channel.keep_seconds,
-    )
-
-
-def _answer(
-    caller: Caller,
-    items: Sequence[Incoming | Problem],
-    places: Sequence[Position],
-    subscription_id: int | None,
-    notes: Mapping[int, str],
-) -> Response:
-    """202, or 207 when some were bad: one entry for each event, in order. An event that several
-    flows may read has several traces: its `trace_url` is the event's page, which lists them."""
-    entries: list[dict[str, Any]] = []
-    following = iter(places)
-    duplicates = bad = 0
-    for index, item in enumerate(items):
-        if isinstance(item, Problem):
-            bad += 1
-            entries.append({"problem": item.as_dict()})
-            continue
-        place = next(following)
-        duplicates += place.duplicate
-        where = f"{place.partition}-{place.offset}"
-        if subscription_id is None:
-            page = f"events/{place.channel_id}-{where}"
-        else:
-            page = f"traces/{subscription_id}-{where}"
-        entries.append(
-            {
-                "id": item.event_id,
-                "duplicate": place.duplicate,
-                "trace_url": f"/w/{caller.workspace}/{page}",
-                **({"note": notes[index]} if index in notes else {}),
-            }
-        )
-    body = {
-        "accepted": len(places) - duplicates,
-        "duplicates": duplicates,
-        "events": entries,
-    }
-    return Response(207 if bad else 202, orjson.dumps(body))
-
-
-def _refusal(items: Sequence[Incoming | Problem]) -> Response:
-    """Nothing was stored: all were bad, or one was and the request is atomic."""
-    problems = [item for item in items if isinstance(item, Problem)]
-    if len(items) == 1:
-        problem = problems[0]
-    else:
-        problem = Problem(
-            422,
-            f"{len(problems)} of {len(items)} events are bad; none was stored.",
-            events=[
-                {"index": i, **item.as_dict()}
-                for i, item in enumerate(items)
-                if isinstance(item, Problem)
-            ],
-        )
-    return Response(problem.status, problem.body(), "application/problem+json")
 
 
 def _choose(flow: FlowDoor, slug: str, node: str | None) -> Inbox:

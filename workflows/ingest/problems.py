@@ -16,6 +16,7 @@ _TITLES = {
     422: "Not an event",
     429: "Too much at once",
     503: "Not now",
+    507: "No room",
 }
 
 

@@ -2,9 +2,9 @@
 
 from django.http import HttpRequest, HttpResponse
 
+from workflows.ingest.accepting import Caller, Response
 from workflows.ingest.app import Doors, problem_response
 from workflows.ingest.cache import in_thread
-from workflows.ingest.door import Caller, Response
 from workflows.ingest.problems import Problem
 from workflows.storage import people
 

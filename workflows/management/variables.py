@@ -14,6 +14,7 @@ KNOWN = {
     "EVENTFLOW_TRUSTED_ORIGINS": ("", "other origins whose forms are accepted, with scheme"),
     "EVENTFLOW_HTTP_ALLOW": ("", "networks that flows may call although they are private"),
     "EVENTFLOW_TASK_BROKERS": ("", "Celery brokers that flows may send tasks to: name=url, …"),
+    "EVENTFLOW_DISK_FLOOR": ("256", "MiB on SQLite's disk below which events are refused"),
     "EVENTFLOW_SECURE": ("0", "1 when served over HTTPS only, behind a proxy"),
     "EVENTFLOW_SMTP_HOST": ("localhost", "the mail server"),
     "EVENTFLOW_SMTP_PORT": ("25", "its port"),

@@ -1,4 +1,7 @@
-"""Where doesn't the accounting come out even, and since when? Raised once, resolved by itself."""
+"""Where doesn't the accounting come out even, or who lost events, and since when?
+
+Raised once, resolved by itself.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -6,7 +9,7 @@ from typing import NamedTuple
 from django.db.models import QuerySet
 
 from workflows.models import Alarm
-from workflows.storage import gaps, sql
+from workflows.storage import cursors, gaps, sql
 from workflows.storage.accounting import Finding, Result
 
 _QUIET_SECONDS = 20.0  # a flow in which nothing happens is looked at this often
@@ -79,7 +82,8 @@ def _resolve(result: Result, now: float) -> set[tuple[str, str]]:
     known = set()
     still = {(finding.node, finding.kind) for finding in result.findings}
     for alarm_id, node, kind in sql.fetch(
-        "SELECT id, node, kind FROM workflows_alarm WHERE flow_id = %s AND state <> 'resolved'",
+        "SELECT id, node, kind FROM workflows_alarm WHERE flow_id = %s AND state <> 'resolved'"
+        " AND kind <> 'expired'",
         (result.flow_id,),
     ):
         known.add((node, kind))
@@ -108,6 +112,31 @@ def _raise(flow_id: int, finding: Finding, now: float) -> None:
             now,
             flow_id,
         ),
+    )
+
+
+def raise_expired(flow_id: int, node: str, says: str, n: int) -> None:
+    """Tell that a producer was moved past `n` unread events. Part of the transaction that does."""
+    now = sql.database_now()
+    sql.execute(
+        "INSERT INTO workflows_alarm"
+        " (flow_id, node, kind, says, difference, state, first_seen, last_seen)"
+        " VALUES (%s, %s, 'expired', %s, %s, 'open', %s, %s)"
+        " ON CONFLICT (flow_id, node, kind) WHERE state IN ('open', 'acknowledged') DO UPDATE"
+        " SET says = excluded.says, last_seen = excluded.last_seen,"
+        " difference = workflows_alarm.difference + excluded.difference",
+        (flow_id, node, sql.column(says, _SAYS), n, now, now),
+    )
+
+
+def resolve_expired() -> int:
+    """Resolve what was told of producers that have caught up since: nothing of them is unread."""
+    now = sql.now_sql()
+    return sql.execute(
+        f"UPDATE workflows_alarm SET state = 'resolved', resolved_at = {now}"
+        " WHERE kind = 'expired' AND state <> 'resolved' AND NOT EXISTS"
+        f" (SELECT 1{cursors.LAGGING} AND s.flow_id = workflows_alarm.flow_id"
+        " AND s.node = workflows_alarm.node)"
     )
 
 

@@ -92,6 +92,7 @@ class _Reading(NamedTuple):
     state: str
     position: int  # -1 when only replays ever read by it
     stop: int | None
+    expired: int
 
 
 def _places(workspace_id: int, row: EventRow, channel: str) -> list[Place]:
@@ -133,7 +134,7 @@ def _readings(row: EventRow) -> list[_Reading]:
         _Reading(*found)
         for found in sql.fetch(
             "SELECT s.id, s.flow_id, f.slug, f.name, f.paused, s.state,"
-            " COALESCE(c.position, -1), c.stop"
+            " COALESCE(c.position, -1), c.stop, s.expired"
             " FROM workflows_subscription s JOIN workflows_flow f ON f.id = s.flow_id"
             " LEFT JOIN workflows_cursor c ON c.subscription_id = s.id"
             ' AND c."partition" = %s WHERE s.channel_id = %s ORDER BY s.id',
@@ -154,6 +155,8 @@ def _queued(one: _Reading, ref: TraceRef, row: EventRow) -> Place:
 def _passed_by(one: _Reading, offset: int) -> Place:
     if one.position > offset:
         says = f"Flow {one.name} began to read this channel after it."
+        if one.expired:
+            says = f"{says[:-1]}, or was too far behind and moved past it."
     else:
         says = f"Flow {one.name} stopped reading this channel before it."
     return Place("passed_by", "queued", says, flow=one.flow)

@@ -1,12 +1,21 @@
 """The Celery tasks. Messages carry ids only; each task may run twice or never without harm."""
 
+import logging
 from typing import Any
 
 from celery import shared_task
 from celery.signals import worker_ready, worker_shutting_down
 from django.db import close_old_connections
 
-from workflows.storage import cursors, deadletters, redrivework, replaywork, retention, work
+from workflows.storage import (
+    cursors,
+    deadletters,
+    overdue,
+    redrivework,
+    replaywork,
+    retention,
+    work,
+)
 from workflows.tasks import clock, health
 from workflows.tasks.audit import audit as run_audit
 from workflows.tasks.drain import drain_slice
@@ -17,6 +26,8 @@ from workflows.tasks.redrive import ask, work_on
 from workflows.tasks.replay import ask as ask_for_replays
 from workflows.tasks.replay import replay_slice
 from workflows.tasks.waker import Waker, ask_to_fire, let_ask
+
+logger = logging.getLogger(__name__)
 
 _STOP_SECONDS = 8.0
 _waker: Waker | None = None
@@ -73,6 +84,8 @@ def sweep() -> None:
     close_old_connections()
     nudge(cursors.lagging())
     cursors.close_finished()
+    for one in overdue.expire():
+        logger.warning("%d events of %s expired unread at %s", one.n, one.channel, one.node)
 
 
 @shared_task(name="workflows.audit")

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import redis
 
+from workflows.storage import disk
 from workflows.tasks import health
 
 _FRESH_SECONDS = 5.0
@@ -52,11 +53,12 @@ def _examine() -> Wellbeing:
         alive = health.alive()
     except redis.RedisError:
         return judge(None)
-    return judge(alive)
+    return judge(alive, disk.is_low())
 
 
-def judge(alive: dict[str, int] | None) -> Wellbeing:
-    """What the numbers of living workers and timers mean; None: Redis doesn't answer."""
+def judge(alive: dict[str, int] | None, is_full: bool = False) -> Wellbeing:
+    """What the numbers of living workers and timers mean, None: Redis doesn't answer; and whether
+    the disk is too full for more events."""
     if alive is None:
         says = "Redis doesn't answer. Events are still accepted and kept; flows run late or not."
         todo = "Start it again: make run brings its own; else look at REDIS_URL."
@@ -65,12 +67,20 @@ def judge(alive: dict[str, int] | None) -> Wellbeing:
         Check("Redis", "ok", "Answers."),
         _workers(alive.get("workers", 0)),
         _timers(alive.get("timers", 0)),
+        _room(is_full),
     )
     for state in ("failed", "held"):
         for check in checks:
             if check.state == state:
                 return Wellbeing(state, check.says.partition(".")[0], checks)
     return Wellbeing("ok", "Healthy", checks)
+
+
+def _room(is_full: bool) -> Check:
+    if not is_full:
+        return Check("Disk", "ok", "Has room for events.")
+    says = "The disk is nearly full. No events are accepted until there is more room."
+    return Check("Disk", "failed", says, "Free some space, or keep the events of channels shorter.")
 
 
 def _workers(count: int) -> Check:
