@@ -1,6 +1,5 @@
 """Which failures are alike, and how many letters of each are open? Rows kept with the letters."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -56,16 +55,17 @@ def tally(
 ) -> None:
     """Count the letters that a transaction adds, and those it closes (by fingerprint). Its caller
     has the flow's clock, so no other one counts in this flow before it commits."""
-    newest = {dead.fingerprint: dead for dead in born}
-    more = Counter(dead.fingerprint for dead in born)
+    alike: dict[str, list[NewDeadLetter]] = {}
+    for dead in born:
+        alike.setdefault(dead.fingerprint, []).append(dead)
     rows = []
-    for fingerprint, dead in sorted(newest.items()):
-        failure = orjson.loads(dead.failure)
+    for fingerprint, some_dead in sorted(alike.items()):
+        failure = orjson.loads(some_dead[-1].failure)
         kind = sql.column(str(failure.get("kind", "")), _KIND)
         message = sql.column(str(failure.get("message", "")), _MESSAGE)
-        told = (dead.node, kind, message, more[fingerprint])
-        at = round(dead.dead_at, 6)
-        rows.append((workspace_id, flow_id, fingerprint, *told, at, at))
+        told = (some_dead[0].node, kind, message, len(some_dead))
+        span = (round(some_dead[0].dead_at, 6), round(some_dead[-1].dead_at, 6))
+        rows.append((workspace_id, flow_id, fingerprint, *told, *span))
     sql.insert_many(
         "workflows_deadgroup",
         "workspace_id, flow_id, fingerprint, node, kind, message, open, first_at, newest_at",

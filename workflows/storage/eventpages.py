@@ -78,8 +78,12 @@ def bodies(rows: Sequence[EventRow]) -> dict[EventRow, bytes]:
     found = {
         tuple(place): bytes(body)
         for *place, body in sql.fetch(
-            'SELECT channel_id, "partition", "offset", body FROM workflows_event'
-            f' WHERE (channel_id, "partition", "offset") IN (VALUES {marks})',
+            # SQLite keeps to the order of a CROSS JOIN: it looks up each place. By itself it would
+            # read all events.
+            f"WITH v(c, p, o) AS (VALUES {marks})"
+            ' SELECT e.channel_id, e."partition", e."offset", e.body'
+            " FROM v CROSS JOIN workflows_event e"
+            ' WHERE e.channel_id = v.c AND e."partition" = v.p AND e."offset" = v.o',
             [value for row in rows for value in row[:3]],
         )
     }

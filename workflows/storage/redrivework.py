@@ -182,7 +182,7 @@ def waited_for(run: Run, limit: int) -> int:
     lately and haven't ended."""
     rows = sql.fetch(
         "SELECT COUNT(*) FROM (SELECT 1 FROM workflows_deadletter WHERE redrive_id = %s"
-        f" AND outcome = 'running' AND closed_at > {sql.now_sql()} - %s LIMIT %s) AS some",
+        f" AND outcome = 'running' AND closed_at > {sql.now_sql()} - %s LIMIT %s) AS waiting",
         (run.id, _PATIENCE_SECONDS, limit),
     )
     return int(rows[0][0])
