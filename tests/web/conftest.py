@@ -14,13 +14,14 @@ from workflows.models import (
     Channel,
     Connection,
     DeadLetter,
+    Difference,
     Flow,
     Membership,
     Rejected,
     Subscription,
     Workspace,
 )
-from workflows.storage import channels, cursors, flows, people, redrives
+from workflows.storage import channels, cursors, flows, people, redrives, replays
 from workflows.storage.deadgroups import Wanted
 from workflows.storage.parts import TraceRef
 from workflows.storage.plans import load_plan
@@ -42,6 +43,8 @@ class World(NamedTuple):
     position: str
     letter: int
     run: int
+    replay: int
+    difference: int
     token: int
     member: int
 
@@ -77,6 +80,20 @@ def world() -> World:
     subscription = Subscription.objects.get(flow=flow).pk
     refs = [TraceRef(subscription, place.partition, place.offset) for place in places]
     owner = join("olga", space, "owner")
+    replay = replays.start(flow, replays.Wish("shadow"))
+    difference = Difference.objects.create(
+        replay=replay,
+        kind="different",
+        node="big",
+        live="passed by match",
+        shadow=HOSTILE,
+        detail=HOSTILE,
+        trace=str(refs[1]),
+        live_trace=str(refs[0]),
+        event_id=HOSTILE,
+        type=HOSTILE,
+        key=HOSTILE,
+    )
     return World(
         space=space,
         flow=flow,
@@ -85,6 +102,8 @@ def world() -> World:
         position=f"{places[0].channel_id}-{places[0].partition}-{places[0].offset}",
         letter=letter.pk,
         run=redrives.start(space.pk, "olga", redrives.Order(Wanted(), (letter.pk,))).pk,
+        replay=replay.pk,
+        difference=difference.pk,
         token=row.pk,
         member=Membership.objects.get(user__username=owner).pk,
     )

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from workflows.storage import log
+from workflows.storage import log, runs
 
 
 class Fenced(Exception):
@@ -26,6 +26,11 @@ class TraceRef(NamedTuple):
     partition: int
     offset: int
     run: int = 0
+
+    @property
+    def word(self) -> str:
+        """What kind of run it is, for people."""
+        return runs.word(self.run)
 
     def __str__(self) -> str:
         base = f"{self.subscription_id}-{self.partition}-{self.offset}"

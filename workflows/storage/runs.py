@@ -44,6 +44,14 @@ def kind(run: int) -> str:
     return "redrive" if run else "live"
 
 
+def word(run: int) -> str:
+    """How people call the run."""
+    found = replay_of(run)
+    if found is not None:
+        return f"{'shadow run' if found.mode == 'shadow' else 'replay'} {found.replay_id}"
+    return f"redrive {run}" if run else "live"
+
+
 def occurring(plan: Plan, run: int) -> Plan:
     """The plan as this run has it. A replay that makes its effects anew is a new occurrence by
     will: its idempotency keys and derived ids are its own; all other runs repeat the first one."""

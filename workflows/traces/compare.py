@@ -44,6 +44,31 @@ def compare(live: Sequence[Step], shadow: Sequence[Step], order: Sequence[str]) 
     return Verdict("same")
 
 
+class Row(NamedTuple):
+    """What happened at one node on both sides, and the last thing that it made there."""
+
+    node: str
+    live: str
+    shadow: str
+    differs: bool
+    made: tuple[Any, Any]
+
+
+def table(live: Sequence[Step], shadow: Sequence[Step], order: Sequence[str]) -> list[Row]:
+    """Both runs side by side, node by node in the order of the shadow run's version."""
+    sides = _by_node(live), _by_node(shadow)
+    nodes = [*order, *(node for node in sides[0] if node not in order)]
+    rows = []
+    for node in nodes:
+        both = sides[0].get(node, []), sides[1].get(node, [])
+        made = _made(both[0]), _made(both[1])
+        told = _told(both[0]), _told(both[1])
+        if both[0] or both[1]:
+            last = (made[0][-1] if made[0] else None, made[1][-1] if made[1] else None)
+            rows.append(Row(node, *told, told[0] != told[1] or made[0] != made[1], last))
+    return rows
+
+
 def _by_node(steps: Sequence[Step]) -> dict[str, list[Step]]:
     out: dict[str, list[Step]] = {}
     for step in steps:

@@ -26,6 +26,7 @@ class Line(NamedTuple):
     share: float  # of the longest duration in the list, in percent
     path: tuple[tuple[str, str], ...]  # node id and name
     error: str
+    run: str  # what kind of run, unless it is a live one
 
 
 class Lines(NamedTuple):
@@ -59,6 +60,7 @@ def _as_lines(flows: dict[int, Flow], rows: Sequence[TraceRow]) -> list[Line]:
                 for node in row.path
             ),
             error=row.error,
+            run=row.ref.word if row.ref.run else "",
         )
         for row in rows
     ]

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from workflows.engine.describe import describe
-from workflows.models import Flow
+from workflows.models import Flow, Replay
 from workflows.nodes.registry import node_types
 from workflows.storage import (
     cursors,
@@ -18,6 +18,8 @@ from workflows.storage import (
     eventpages,
     flowrows,
     log,
+    replays,
+    runs,
     tracepages,
     traces,
     versions,
@@ -29,12 +31,13 @@ from workflows.web import tracerows
 from workflows.web.access import NOT_HERE, Here, member
 from workflows.web.context import Crumb, asked, page, part, wants
 from workflows.web.jsonview import coloured
-from workflows.web.paging import read_bounds
+from workflows.web.paging import read_bounds, read_number
 from workflows.web.steps import Look, Step, show
 
 _ON_A_PAGE = 40
 _HELD = 20  # waits of one trace that are shown
 _STATES = ("queued", *tracepages.STATES)
+_RUNS = {"live": "First runs", "replay": "Replays"}
 
 
 class Share(NamedTuple):
@@ -52,7 +55,12 @@ class Share(NamedTuple):
 def trace_list(request: HttpRequest, here: Here) -> HttpResponse:
     """The newest traces of all flows, or of those that the filters leave."""
     slug, state = asked(request, "flow"), asked(request, "state")
-    wanted = tracepages.Wanted(state=state if state in _STATES else "", text=asked(request, "q"))
+    run, replay = asked(request, "run"), _replay(request, here)
+    wanted = tracepages.Wanted(
+        state=state if state in _STATES else "",
+        text=asked(request, "q"),
+        run=str(runs.number(replay.mode, replay.pk)) if replay else run if run in _RUNS else "",
+    )
     flows = list(flowrows.of_workspace(here.workspace_id))
     chosen = [flow for flow in flows if flow.slug == slug] if slug else flows
     bounds = read_bounds(request.GET.get("before", ""))
@@ -64,15 +72,21 @@ def trace_list(request: HttpRequest, here: Here) -> HttpResponse:
         "waiting": sum(cursors.lags([flow.pk for flow in chosen]).values()),
         "wanted": wanted,
         "slug": slug,
+        "replay": replay,
         "searched": tracepages.SEARCHED,
     }
     if wants(request, "rows"):
         return part(request, here, "workflows/traces/list.html", "rows", context)
-    context |= {"flows": flows, "states": _STATES}
+    context |= {"flows": flows, "states": _STATES, "runs": _RUNS}
     crumbs = [Crumb("Traces")]
     return page(
         request, here, "workflows/traces/list.html", context, section="traces", crumbs=crumbs
     )
+
+
+def _replay(request: HttpRequest, here: Here) -> Replay | None:
+    number = read_number(asked(request, "replay"))
+    return replays.find(here.workspace_id, number) if number else None
 
 
 @require_GET
@@ -118,6 +132,8 @@ def _context(flow: Flow, ref: TraceRef, row: TraceRow) -> dict[str, Any]:
         "position": eventpages.position(channel_id, ref.partition, ref.offset),
         "event": None if body is None else coloured(body),
         "runs": _runs(channel_id, ref),
+        "replayed": runs.replay_of(ref.run),
+        "is_draft": row.version >= runs.FIRST_TRIAL,
         "redrive": traces.redrive_of(segments),
         "letters": deadletters.of_trace(flow.pk, ref),
         "held": [] if row.ended_at else work.held_of(flow.pk, ref, _HELD),
@@ -147,7 +163,7 @@ def shares(row: TraceRow, steps: list[Step], end: float) -> list[Share]:
 
 def _origin(ref: TraceRef, body: dict[str, Any] | None) -> dict[str, Any] | None:
     """What the first step got: the event itself, except where a redrive began in mid-flow."""
-    return body if ref.run == 0 else None
+    return body if runs.kind(ref.run) != "redrive" else None
 
 
 def _looks(document: dict[str, Any]) -> dict[str, Look]:
