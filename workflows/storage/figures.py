@@ -51,8 +51,8 @@ def of_flows(flow_ids: Sequence[int]) -> dict[int, FlowFigures]:
     marks = ", ".join(["%s"] * len(flow_ids))
     dead = dict(
         sql.fetch(
-            "SELECT flow_id, COUNT(*) FROM workflows_deadletter"
-            f" WHERE state = 'open' AND flow_id IN ({marks}) GROUP BY flow_id",
+            "SELECT flow_id, SUM(open) FROM workflows_deadgroup"
+            f" WHERE flow_id IN ({marks}) GROUP BY flow_id",
             flow_ids,
         )
     )
