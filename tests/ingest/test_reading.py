@@ -185,3 +185,27 @@ def test_nothing_that_json_can_say_breaks_the_check(value: Any) -> None:
         except (Problem, TypeError, ValueError):
             return  # a number that JSON can't carry: the door answers 422
         assert Event.from_dict(stored, 0.0).as_dict() == stored
+
+
+PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+CARRIED: list[tuple[dict[str, str], dict[str, Any], str | None, Any]] = [
+    ({}, {}, None, None),
+    ({"traceparent": PARENT}, {}, PARENT, None),
+    ({"traceparent": PARENT}, {"traceparent": "own"}, "own", None),
+    ({"traceparent": "nonsense"}, {}, None, None),
+    ({"eventflow-hops": "4"}, {}, None, 4),
+    ({"eventflow-hops": "4"}, {"hops": 2}, None, 4),
+    ({"eventflow-hops": "4"}, {"hops": "many"}, None, 4),
+    ({"eventflow-hops": "-4"}, {"hops": 2}, None, 2),
+    ({"eventflow-hops": "9" * 9}, {}, None, None),
+]
+
+
+@pytest.mark.parametrize(("headers", "event", "traceparent", "hops"), CARRIED)
+def test_a_request_of_a_flow_carries_its_trace_and_the_length_of_its_chain(
+    headers: dict[str, str], event: dict[str, Any], traceparent: str | None, hops: Any
+) -> None:
+    defaults = Defaults(source="/s", headers=headers)
+    read = check_event({"type": "T", **event}, defaults)
+    assert isinstance(read, dict)
+    assert (read.get("traceparent"), read.get("hops")) == (traceparent, hops)

@@ -114,7 +114,7 @@ def test_an_event_that_goes_round_through_channels_is_stopped() -> None:
         effect: Any = walk.inside[0].effect
         event, hops = Event.from_dict(effect.event, NOW), hops + 1
         assert hops < 100
-    assert hops == 16
+    assert hops == 32
     assert walk.dead[0].failure["kind"] == "loop"
 
 

@@ -9,6 +9,7 @@ from workflows.engine.node import Node, Producer
 from workflows.engine.plan import Plan, build_plan
 from workflows.engine.problems import Problem
 
+MOST_HOPS_SET = 10_000
 _SETTINGS = {"ordering": ("none", "key"), "on_error": ("retry", "dead")}
 
 
@@ -101,7 +102,11 @@ def _check_wires(graph: Graph, shown: Mapping[str, Node]) -> tuple[tuple[Wire, .
 def _check_settings(graph: Graph) -> list[Problem]:
     problems = []
     for name, value in graph.settings.items():
-        if name not in _SETTINGS:
+        if name == "most_hops":
+            if type(value) is not int or not 1 <= value <= MOST_HOPS_SET:
+                says = f"This must be a whole number from 1 to {MOST_HOPS_SET:,}."
+                problems.append(Problem("", "settings.most_hops", says))
+        elif name not in _SETTINGS:
             says = f'There is no setting "{name}": it has no effect.'
             problems.append(Problem("", f"settings.{name}", says, "warning"))
         elif value not in _SETTINGS[name]:

@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from workflows.engine.graph import Wire
+from workflows.engine.causes import MOST_HOPS
+from workflows.engine.graph import Wire, find_reachable
 from workflows.engine.node import Node
 
 
@@ -21,6 +22,7 @@ class PlannedNode(msgspec.Struct, frozen=True):
     index: int  # place in the plan's order
     is_consumer: bool
     keeps_state: bool
+    loops: bool  # holds events that may come back to it
 
     @property
     def takes_errors(self) -> bool:
@@ -49,6 +51,15 @@ class Plan(msgspec.Struct, frozen=True):
     def ordered(self) -> bool:
         """Whether events with the same key keep their order at each node (`ordering: key`)."""
         return bool(self.settings.get("ordering", "none") == "key")
+
+    @property
+    def most_hops(self) -> int:
+        """How long a chain of events that lead to one another may be."""
+        return int(self.settings.get("most_hops", MOST_HOPS))
+
+
+def _ends(targets: Mapping[str, list[str]]) -> list[str]:
+    return [end for ends in targets.values() for end in ends]
 
 
 def build_plan(
@@ -82,6 +93,7 @@ def build_plan(
             index=index,
             is_consumer=node.role == "consumer",
             keeps_state=type(node).state_keys is not Node.state_keys,
+            loops=node.holds and node_id in find_reachable(_ends(targets[node_id]), wires),
         )
     return Plan(
         workspace=workspace,

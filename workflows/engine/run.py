@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from workflows.engine.causes import note_causes
 from workflows.engine.context import NodeContext, Surroundings, Views
 from workflows.engine.event import JSON, Event
 from workflows.engine.judge import judge, show_output, with_error
@@ -162,7 +163,10 @@ class _Runner:
     def _conclude(
         self, planned: PlannedNode, ctx: NodeContext, call: _Call, said: Said, own_us: int
     ) -> None:
-        failed = said.failed
+        event, turns = call.arrival.event, planned.loops and call.way == b"~released"
+        failed = said.failed or note_causes(
+            said, event, ctx.key, is_turn=turns, most=self._plan.most_hops
+        )
         sent, unwired = (
             ([], []) if failed else lead_on(planned, call.arrival, call.way, said.emissions)
         )

@@ -57,7 +57,7 @@ class Door:
             raise Problem(
                 404, f"There is no channel {slug[:60]!r}. Create it with POST /api/v1/channels."
             )
-        defaults = Defaults(source=f"/w/{caller.workspace}/api")
+        defaults = Defaults(source=f"/w/{caller.workspace}/api", headers=headers)
         read = reading.read_events(headers, body, defaults)
         answer, _ = await self._accept(caller, channel, read, _is_on(options, "atomic"), None)
         return answer
@@ -73,7 +73,9 @@ class Door:
             raise Problem(404, f"There is no flow {slug[:60]!r} in this workspace.")
         inbox = _choose(flow, slug, options.get("node"))
         channel = await self._inbox(caller.workspace_id, inbox)
-        defaults = Defaults(source=f"/w/{caller.workspace}/flows/{slug}", type=f"{slug}.triggered")
+        defaults = Defaults(
+            f"/w/{caller.workspace}/flows/{slug}", f"{slug}.triggered", headers=headers
+        )
         read = reading.read_trigger(headers, body, defaults)
         if wait and len(read) != 1:
             raise Problem(422, "?wait= is for one event at a time.")
@@ -99,6 +101,7 @@ class Door:
         defaults = Defaults(
             source=f"/hooks/{door.flow}/{inbox.node}",
             type=found.get("type") or f"{door.flow}.received",
+            headers=headers,
         )
         read = _hook_events(headers, body, defaults, found)
         channel = await self._inbox(door.workspace_id, inbox)

@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from workflows.engine.causes import HOPS_HEADER, hops_of, trace_parent
 from workflows.ingest.problems import Problem
 
 EVENT_BYTES = 256 * 1024
@@ -49,7 +50,17 @@ Read = Body | Problem
 class Defaults:
     """What an event gets that doesn't say it itself."""
 
-    def __init__(self, source: str, type: str = "", now: float | None = None) -> None:
+    def __init__(
+        self,
+        source: str,
+        type: str = "",
+        now: float | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        sent = headers or {}
+        self.traceparent = trace_parent(sent.get("traceparent", ""))
+        hops = sent.get(HOPS_HEADER, "")
+        self.hops = int(hops) if len(hops) < 6 and hops.isdecimal() else 0
         moment = time.time() if now is None else now
         self.source, self.type = source, type
         stamp = datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
@@ -201,7 +212,12 @@ def check_event(value: Any, defaults: Defaults, strict: bool = False) -> Read:
             if (wrong := _wrong_text(name, given)) is not None:
                 return wrong
             event[name] = given
-    return _with_data(event, value)
+    if defaults.traceparent:
+        event.setdefault("traceparent", defaults.traceparent)
+    read = _with_data(event, value)
+    if defaults.hops and isinstance(read, dict):  # sent by a flow: the chain goes on
+        read["hops"] = max(defaults.hops, hops_of(read))
+    return read
 
 
 def _with_data(event: Body, value: dict[str, Any]) -> Read:
