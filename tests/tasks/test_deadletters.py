@@ -47,6 +47,24 @@ def test_a_letter_tells_what_each_attempt_was_answered(sink: Sink) -> None:
     assert sorted(one.at for one in found) == [one.at for one in found]
 
 
+def test_parts_of_one_event_each_tell_their_own_answers(sink: Sink) -> None:
+    sink.answer = lambda call: (400 + call.json["data"]["n"], {}, b"no")
+    nodes: list[make.Node] = [
+        ("in", "producer.http", {}),
+        ("parts", "filter.split", {"items": "event.data.parts"}),
+        ("call", "consumer.http", {"url": f"{sink.url}/orders"}),
+    ]
+    flow = make.published(make.document("split", nodes, ["in:out parts", "parts:out call"]))
+    make.append(flow, [make.event("e", data={"parts": [{"n": n} for n in range(4)]})])
+    for subscription in Subscription.objects.filter(flow=flow):
+        drain_slice(subscription.pk)
+    wait_until(lambda: DeadLetter.objects.count() == 4)
+    for letter in DeadLetter.objects.all():
+        (only,) = deadletters.attempts(letter)
+        n = orjson.loads(bytes(letter.event))["data"]["n"]
+        assert only.kind == letter.failure["kind"] == f"status-{400 + n}"
+
+
 def test_a_letter_whose_steps_are_gone_still_tells_its_last_answer(sink: Sink) -> None:
     sink.answer = lambda call: (500, {}, b"broken")
     _, letter = called(sink)

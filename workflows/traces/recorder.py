@@ -284,7 +284,7 @@ def _segment(now: float, steps: list[Step], published: list[tuple[str, str]] | N
 
 def _step(step: Step) -> dict[str, Any]:
     """n node, o outcome, t own microseconds; where there is any: p ports, w why, d output,
-    e error, x effect milliseconds, a attempt."""
+    e error, x effect milliseconds, a attempt and k the way by which the event had come."""
     out: dict[str, Any] = {"n": step.node, "o": step.outcome, "t": step.own_us}
     if step.ports:
         out["p"] = step.ports
@@ -297,5 +297,5 @@ def _step(step: Step) -> dict[str, Any]:
     if step.effect_ms:
         out["x"] = round(step.effect_ms, 2)
     if step.attempt:
-        out["a"] = step.attempt
+        out["a"], out["k"] = step.attempt, step.path
     return out

@@ -17,6 +17,7 @@ _NAMES = {
     "t": "own_us",
     "x": "effect_ms",
     "a": "attempt",
+    "k": "path",
 }
 
 
