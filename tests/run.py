@@ -25,6 +25,7 @@ ON_POSTGRES = ["storage", "tasks", "traces", "journeys", "faults", "api", "web",
 APT_PACKAGES = {
     "postgresql-15": "/usr/lib/postgresql/*/bin/initdb",
     "chromium": "/usr/bin/chromium",
+    "faketime": "/usr/lib/*/faketime/libfaketime.so.1",
 }
 NO_TESTS = 5  # pytest's exit code when a selection is empty
 

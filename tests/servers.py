@@ -39,6 +39,18 @@ def wait_until(condition: Callable[[], object], seconds: float = 10.0, what: str
         time.sleep(0.02)
 
 
+def clock_ahead(seconds: float) -> dict[str, str]:
+    """The environment of a process whose wall clock is wrong by so much. Raises `ServerMissing`."""
+    found = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
+    if not found:
+        raise ServerMissing("libfaketime is not installed: apt-get install faketime")
+    return {
+        "LD_PRELOAD": str(found[0]),
+        "FAKETIME": f"{seconds:+g}s",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }
+
+
 def free_port() -> int:
     """A loopback port that nothing listens on now."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
@@ -160,8 +172,13 @@ class Stack:
         self.port = free_port()
         self.base_url = f"http://127.0.0.1:{self.port}"
 
-    def start(self, workers: int = 1, *, web: bool = True, timers: bool = True) -> None:
-        """Start the processes and wait until the web process answers; may be called again."""
+    def start(
+        self, workers: int = 1, *, web: bool = True, timers: bool = True, **environment: str
+    ) -> None:
+        """Start the processes and wait until the web process answers; may be called again.
+
+        `environment` is for these processes alone.
+        """
         (self._folder / "beat").mkdir(exist_ok=True)
         known = len(self.named("worker"))
         chosen = [children.worker(known + number + 1) for number in range(workers)]
@@ -170,12 +187,12 @@ class Stack:
         if timers and not self.named("timers"):
             chosen.append(children.timers(self._folder))
         for command in chosen:
-            self._start_child(command)
+            self._start_child(command, environment)
         if web:
             self.wait_for_web()
 
-    def _start_child(self, command: children.Command) -> None:
-        environment = {**self._environment, "PORT": str(self.port)}
+    def _start_child(self, command: children.Command, more: Mapping[str, str]) -> None:
+        environment = {**self._environment, "PORT": str(self.port), **more}
         child = Child(command, environment, self._watchdog, self._folder, self._lines.append)
         child.start()
         self._children.append(child)

@@ -19,11 +19,13 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=100.0, help="events a second, at most")
     parser.add_argument("--database", choices=("sqlite", "postgres"), default="sqlite")
     parser.add_argument("--seed", type=int, default=1, help="which faults come when")
+    parser.add_argument("--skew", type=float, default=0.0, help="seconds that one worker is ahead")
     words = parser.parse_args()
     with _prepared(words.database) as (home, database):
         from tests.soak.play import play
 
-        return play(home, database, words.minutes * 60, words.rate, words.seed)
+        wrong = servers.clock_ahead(words.skew) if words.skew else {}
+        return play(home, database, words.minutes * 60, words.rate, words.seed, wrong)
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ import random
 import threading
 import time
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from http.client import HTTPException
 from pathlib import Path
 
@@ -100,9 +101,14 @@ class Sender(threading.Thread):
 
 
 def play(
-    home: Path, postgres: servers.Postgres | None, seconds: float, rate: float, seed: int
+    home: Path,
+    postgres: servers.Postgres | None,
+    seconds: float,
+    rate: float,
+    seed: int,
+    wrong_clock: Mapping[str, str],
 ) -> int:
-    """Run the soak; 0 when all went well."""
+    """Run the soak; 0 when all went well. One of the two workers has the `wrong_clock`."""
     valkey = Valkey(home)
     with running_sink() as sink:
         sink.answer = destination = Destination(seed)
@@ -111,7 +117,8 @@ def play(
         stack = Stack(home, children.environment(home, valkey.url))
         faults = Faults(stack, valkey, postgres, seed)
         try:
-            stack.start(workers=2)
+            stack.start(workers=1)
+            stack.start(workers=1, **wrong_clock)
             senders = [Sender(i, stack.base_url, token, SENDERS / rate) for i in range(SENDERS)]
             for sender in senders:
                 sender.start()

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from workflows.engine.event import Event
 from workflows.engine.expression import EvaluationError
 from workflows.engine.node import Producer
-from workflows.storage import channels, cursors, sql, work
+from workflows.storage import channels, cursors, dbclock, sql, work
 from workflows.storage.log import append_within
 from workflows.storage.plans import PlanMissing, load_plan
-from workflows.tasks.context import incoming, unix_now
+from workflows.tasks.context import incoming
 from workflows.tasks.missed import moments
 from workflows.tasks.nudge import nudge
 from workflows.tasks.settle import release_due
@@ -66,7 +66,7 @@ def _fire(timer: work.DueTimer) -> None:
     except (PlanMissing, KeyError) as problem:
         _rest(timer, str(problem))
         return
-    now = unix_now()
+    now = dbclock.now()
     producer = planned.node
     assert isinstance(producer, Producer), "subscriptions belong to producers"
     due, following = moments(producer, timer.due_at, now)

@@ -1,6 +1,5 @@
 """What surrounds the engine when it runs for real: state from the database, channels by slug."""
 
-import time
 from collections.abc import Sequence
 
 import orjson
@@ -8,7 +7,7 @@ import orjson
 from workflows.engine.effects import Publish
 from workflows.engine.event import JSON, Event
 from workflows.engine.eventkey import event_key
-from workflows.storage import channels, log, sql, state
+from workflows.storage import channels, dbclock, log, sql, state
 
 
 class Surroundings:
@@ -16,7 +15,7 @@ class Surroundings:
 
     def __init__(self, flow_id: int) -> None:
         self._flow_id = flow_id
-        self.now = unix_now()  # the present, as nodes and the expiry of state see it
+        self.now = dbclock.now()  # the present, as nodes and the expiry of state see it
         self.versions: dict[str, int] = {}  # of the memories read, for the commit to check
 
     def load_state(self, node_id: str, keys: Sequence[str]) -> dict[str, JSON]:
@@ -56,8 +55,3 @@ def incoming(channel: channels.ChannelRow, body: dict[str, JSON]) -> log.Incomin
 def event_of(stored: bytes, accepted_at: float) -> Event:
     """An event as it was written to the log or to a parked row."""
     return Event.from_dict(orjson.loads(stored), accepted_at)
-
-
-def unix_now() -> float:
-    """The machine's clock, for stamps that people read. Leases use the database's."""
-    return time.time()

@@ -10,13 +10,13 @@ import time
 from workflows.engine.plan import Plan
 from workflows.engine.run import run
 from workflows.engine.walk import Arrival
-from workflows.storage import cursors, log
+from workflows.storage import cursors, dbclock, log
 from workflows.storage.commit import commit
 from workflows.storage.cursors import Leased, Reader
 from workflows.storage.parts import CursorMove, Fenced, Stale, TraceRef
 from workflows.storage.plans import PlanMissing, load_plan
 from workflows.tasks import nudge
-from workflows.tasks.context import Publisher, Surroundings, event_of, unix_now
+from workflows.tasks.context import Publisher, Surroundings, event_of
 from workflows.tasks.owner import owner
 from workflows.tasks.process import announce, performer
 from workflows.tasks.settle import admit, start_admitted
@@ -127,7 +127,7 @@ def _take(reader: Reader, plan: Plan, roots: list[Root], moves: list[CursorMove]
     )
     places = [(reader.flow_id, ask.arrival.node) for ask in walk.asks]
     admitted = admit(reader.flow_id, plan, walk) if places else []
-    now = unix_now()
+    now = dbclock.now()
     publisher = Publisher(reader.workspace_id)
     setting = Setting(reader.flow_id, reader.version_id, plan, now, owner(), publisher)
     begun = time.monotonic()

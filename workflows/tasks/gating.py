@@ -14,10 +14,9 @@ from workflows.engine.effects import Reply, destination
 from workflows.engine.limits import NO_LIMITS, Limits
 from workflows.engine.plan import Plan
 from workflows.engine.walk import Ask
-from workflows.storage import cursors, gates, work
+from workflows.storage import cursors, dbclock, gates, work
 from workflows.storage.plans import load_plan
 from workflows.storage.work import TakenEffect
-from workflows.tasks.context import unix_now
 from workflows.tasks.owner import owner
 
 THRESHOLD = 20  # failures in a row
@@ -100,7 +99,7 @@ def hold_back(taken: Sequence[TakenEffect]) -> Admitted:
         )
         for row in taken
     ]
-    found = gates.sort(due, _limits_of, unix_now())
+    found = gates.sort(due, _limits_of, dbclock.now())
     later = [(one.flow_id, one.number, moment) for one, moment in found.later]
     work.postpone_effects(owner(), later)
     passed = {(one.flow_id, one.number) for one in found.passed}

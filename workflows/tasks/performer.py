@@ -20,6 +20,7 @@ from workflows.connectors.base import Connector
 from workflows.engine.effects import Effect, Reply
 from workflows.engine.event import Event
 from workflows.engine.walk import Arrival
+from workflows.storage import dbclock
 from workflows.storage.parts import TraceRef
 from workflows.storage.work import EFFECT_MARGIN_SECONDS
 
@@ -242,7 +243,7 @@ class Performer:
         try:
             flights, again_at = self._take(places, busy)
             if again_at is not None:
-                self._again_at = time.monotonic() + max(0.0, again_at - time.time())
+                self._again_at = time.monotonic() + max(0.0, again_at - dbclock.now())
         except Exception:
             close_old_connections()
             log.exception("due effects could not be taken")

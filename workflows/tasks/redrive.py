@@ -19,12 +19,12 @@ from workflows.engine.event import Event
 from workflows.engine.plan import Plan
 from workflows.engine.run import run as walk_on
 from workflows.engine.walk import Arrival
-from workflows.storage import cursors, deadletters, log, redrivework
+from workflows.storage import cursors, dbclock, deadletters, log, redrivework
 from workflows.storage.deadletters import Claimable
 from workflows.storage.parts import Fenced, FlowCommit, NewTrace, Redriven, Stale, TraceRef
 from workflows.storage.plans import PlanMissing, load_plan
 from workflows.storage.redrivework import Lost, Progress, Run
-from workflows.tasks.context import Publisher, Surroundings, event_of, unix_now
+from workflows.tasks.context import Publisher, Surroundings, event_of
 from workflows.tasks.owner import owner
 from workflows.tasks.process import announce, performer
 from workflows.traces.recorder import Root, Setting, first_commit
@@ -173,7 +173,7 @@ def _commit(run: Run, plan: Plan, version_id: int, letters: list[Claimable]) -> 
         arrivals.append(Arrival(index, letter.node, event, _path(letter, run.edit)))
     surroundings = Surroundings(flow_id)
     walk = walk_on(plan, surroundings, arrivals=arrivals)
-    now = unix_now()
+    now = dbclock.now()
     publisher = Publisher(run.workspace_id)
     setting = Setting(flow_id, version_id, plan, now, owner(), publisher)
     part = first_commit(setting, roots, walk, [False] * len(walk.asks))

@@ -13,7 +13,7 @@ import msgspec
 from workflows.engine.plan import Plan
 from workflows.engine.run import run
 from workflows.engine.walk import Arrival
-from workflows.storage import cursors, ranges, replaywork, runs, sql
+from workflows.storage import cursors, dbclock, ranges, replaywork, runs, sql
 from workflows.storage.commit import commit
 from workflows.storage.cursors import Reader
 from workflows.storage.parts import Fenced, Stale, TraceRef
@@ -21,7 +21,7 @@ from workflows.storage.plans import PlanMissing, load_plan
 from workflows.storage.ranges import Batch
 from workflows.storage.replaywork import Job
 from workflows.tasks import shadow
-from workflows.tasks.context import Publisher, Surroundings, event_of, unix_now
+from workflows.tasks.context import Publisher, Surroundings, event_of
 from workflows.tasks.owner import owner
 from workflows.tasks.process import announce, performer
 from workflows.traces.recorder import Root, Setting, first_commit
@@ -129,7 +129,7 @@ def _run(job: Job, after: Job, reader: Reader, plan: Plan, roots: list[Root]) ->
         surroundings,
         arrivals=[Arrival(i, reader.node, root.event) for i, root in enumerate(roots)],
     )
-    now = unix_now()
+    now = dbclock.now()
     publisher = Publisher(reader.workspace_id)
     setting = Setting(job.flow_id, job.version_id, named, now, owner(), publisher)
     part = first_commit(setting, roots, walk, [False] * len(walk.asks))

@@ -14,11 +14,11 @@ from workflows.engine.event import Event
 from workflows.engine.plan import Plan
 from workflows.engine.run import run
 from workflows.engine.walk import Arrival, Settlement, Walk
-from workflows.storage import cursors, log, recorded, runs, sql, work
+from workflows.storage import cursors, dbclock, log, recorded, runs, sql, work
 from workflows.storage.commit import commit
 from workflows.storage.parts import Fenced, FlowCommit, Stale, Taken, TraceRef
 from workflows.storage.plans import load_plan
-from workflows.tasks.context import Publisher, Surroundings, event_of, unix_now
+from workflows.tasks.context import Publisher, Surroundings, event_of
 from workflows.tasks.gating import free_to_go, hold_back
 from workflows.tasks.owner import owner
 from workflows.tasks.performer import InFlight, Where
@@ -90,7 +90,7 @@ def _end_together(left: list[Parked]) -> None:
 
 
 def _end(parked: Sequence[Parked]) -> None:
-    now = unix_now()
+    now = dbclock.now()
     by_version: dict[tuple[int, int], list[Parked]] = {}
     for one in parked:
         by_version.setdefault((one.flow_id, one.version_id), []).append(one)
@@ -205,7 +205,7 @@ def start_admitted(
     begun: float,
 ) -> int:
     """Hand committed effects to the performer; what wasn't admitted is left for it to take."""
-    now = unix_now()
+    now = dbclock.now()
     performer().begin(
         [
             InFlight(

@@ -10,7 +10,7 @@ import msgspec
 import orjson
 
 from workflows.engine.plan import Plan
-from workflows.storage import log, replaywork, runs, shadows, sql
+from workflows.storage import dbclock, log, replaywork, runs, shadows, sql
 from workflows.storage.commit import commit
 from workflows.storage.cursors import Reader
 from workflows.storage.log import Stored
@@ -19,7 +19,7 @@ from workflows.storage.ranges import Batch
 from workflows.storage.replaywork import Job
 from workflows.storage.shadows import Hold, Kept, Live, NewDifference, Steps
 from workflows.storage.sql import column
-from workflows.tasks.context import Publisher, event_of, unix_now
+from workflows.tasks.context import Publisher, event_of
 from workflows.tasks.owner import owner
 from workflows.tasks.process import announce
 from workflows.tasks.stage import Memory, Stage
@@ -94,7 +94,7 @@ def _roots(
 
 
 def _commit(job: Job, after: Job, reader: Reader, stage: Stage, fresh: int, lives: Places) -> Job:
-    now = unix_now()
+    now = dbclock.now()
     publisher = Publisher(reader.workspace_id)
     setting = Setting(job.flow_id, job.version_id, stage.plan, now, owner(), publisher)
     earlier = [
