@@ -18,7 +18,9 @@ class TraceShape(serializers.Serializer[Any]):
     key = serializers.CharField()
     event_id = serializers.CharField()
     at = serializers.CharField(help_text=f"When the event was accepted. {_MOMENT}")
-    ms = serializers.FloatField(allow_null=True, help_text="From acceptance to its end.")
+    ms = serializers.FloatField(
+        allow_null=True, help_text="From acceptance (a later run: from its begin) to its end."
+    )
     path = serializers.ListField(child=serializers.CharField(), help_text="Nodes, in order.")
     error = serializers.CharField(allow_null=True)
     change = serializers.IntegerField(help_text="Grows whenever the trace changes.")

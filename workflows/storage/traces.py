@@ -39,6 +39,11 @@ class TraceRow(NamedTuple):
     version: int
     path: tuple[str, ...]  # node ids, in the order they were reached
 
+    @property
+    def begun_at(self) -> float:
+        """From when on its time counts: a run that isn't the first one began when it was taken."""
+        return self.taken_at if self.ref.run and self.taken_at is not None else self.accepted_at
+
 
 def parse_ref(text: str) -> TraceRef | None:
     """`12-3-4711` or `12-3-4711-1` as a TraceRef; None when it isn't one."""

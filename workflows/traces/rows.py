@@ -36,7 +36,7 @@ def totals(flow_id: int) -> dict[str, Any]:
 
 
 def row_as_dict(row: TraceRow) -> dict[str, Any]:
-    """A trace row as browsers and programs get it; times are RFC 3339, `ms` from acceptance."""
+    """A trace row as browsers and programs get it; times are RFC 3339, `ms` from its begin."""
     replay = runs.replay_of(row.ref.run)
     return {
         "id": str(row.ref),
@@ -46,7 +46,7 @@ def row_as_dict(row: TraceRow) -> dict[str, Any]:
         "key": row.key,
         "event_id": row.event_id,
         "at": moment(row.accepted_at),
-        "ms": None if row.ended_at is None else round((row.ended_at - row.accepted_at) * 1000, 1),
+        "ms": None if row.ended_at is None else round((row.ended_at - row.begun_at) * 1000, 1),
         "path": row.path,
         "error": row.error or None,
         "run": runs.kind(row.ref.run),

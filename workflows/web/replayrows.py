@@ -1,6 +1,6 @@
 """How do pages show a replay? How far it is, what came of it, and what ended otherwise."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -102,6 +102,12 @@ def alike(replay: Replay) -> list[Alike]:
     return [Alike(group, names.get(group.node, group.node)) for group in comparisons.groups(replay)]
 
 
+def named(replay: Replay, rows: Sequence[Difference]) -> list[tuple[Difference, str]]:
+    """The events of a page, each with the name of the node where its runs first differ."""
+    names = _names(replay)
+    return [(row, names.get(row.node, row.node)) for row in rows]
+
+
 def sides(replay: Replay, difference: Difference) -> list[Side]:
     """Both runs of an event, node by node; empty when retention has taken one of them."""
     names = _names(replay)
@@ -114,7 +120,7 @@ def sides(replay: Replay, difference: Difference) -> list[Side]:
         Side(
             names.get(row.node, row.node),
             row,
-            compare(*row.made) if row.made[0] != row.made[1] else [],
+            compare(*row.made) if row.differs and None not in row.made else [],
         )
         for row in table(steps[0], steps[1], order)
     ]

@@ -142,7 +142,7 @@ def _comparison(request: HttpRequest, row: Replay) -> dict[str, Any]:
     rows, more = keyset.page(found, "id", Beyond(before), _ON_A_PAGE, newest_first=True)
     return {
         "groups": replayrows.alike(row),
-        "differences": rows,
+        "differences": replayrows.named(row, rows),
         "older": rows[-1].pk if more else None,
         "kind": kind,
         "node": node,

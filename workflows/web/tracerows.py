@@ -67,4 +67,4 @@ def _as_lines(flows: dict[int, Flow], rows: Sequence[TraceRow]) -> list[Line]:
 
 
 def _ms(row: TraceRow) -> float | None:
-    return None if row.ended_at is None else (row.ended_at - row.accepted_at) * 1000
+    return None if row.ended_at is None else (row.ended_at - row.begun_at) * 1000

@@ -119,7 +119,7 @@ def _context(flow: Flow, ref: TraceRef, row: TraceRow) -> dict[str, Any]:
         document.get("wires", []),
         _looks(document),
         _origin(ref, body),
-        (row.accepted_at, end),
+        (row.begun_at, end),
     )
     return {
         "flow": flow,
@@ -128,7 +128,7 @@ def _context(flow: Flow, ref: TraceRef, row: TraceRow) -> dict[str, Any]:
         "at": datetime.fromtimestamp(row.accepted_at, UTC),
         "steps": steps,
         "shares": shares(row, steps, end),
-        "total_ms": (end - row.accepted_at) * 1000,
+        "total_ms": (end - row.begun_at) * 1000,
         "position": eventpages.position(channel_id, ref.partition, ref.offset),
         "event": None if body is None else coloured(body),
         "runs": _runs(channel_id, ref),
@@ -142,9 +142,9 @@ def _context(flow: Flow, ref: TraceRef, row: TraceRow) -> dict[str, Any]:
 
 def shares(row: TraceRow, steps: list[Step], end: float) -> list[Share]:
     """The trace's time split into queued, waiting, own and effect; together they are all of it."""
-    total = max((end - row.accepted_at) * 1000, 1e-6)
+    total = max((end - row.begun_at) * 1000, 1e-6)
     taken = end if row.taken_at is None else row.taken_at
-    queued = min(max((taken - row.accepted_at) * 1000, 0.0), total)
+    queued = min(max((taken - row.begun_at) * 1000, 0.0), total)
     own = min(sum(step.own_ms for step in steps), total - queued)
     effect = min(sum(step.effect_ms for step in steps), total - queued - own)
     parts = (
