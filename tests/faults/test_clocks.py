@@ -1,4 +1,4 @@
-"""A worker whose clock is wrong: leases and due times go by the database's clock, so nothing happens
+"""A worker whose clock is wrong: leases and due times go by the database's, so nothing happens
 twice, too early or much too late."""
 
 import time

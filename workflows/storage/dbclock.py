@@ -1,7 +1,7 @@
 """What time is it? By the database's clock, since leases and due times are compared with it.
 
-A machine's own clock may be wrong; a process therefore asks the database now and then, and counts on
-from there with the monotonic clock. On SQLite the two are one and the same.
+A machine's own clock may be wrong; a process therefore asks the database now and then, and counts
+on from there with the monotonic clock. On SQLite the two are one and the same.
 """
 
 import threading
