@@ -9,7 +9,7 @@ import pytest
 from tests import make
 from tests.servers import wait_until
 from tests.sink import Sink
-from tests.tasks.test_replay import _drain, _even, _flow_with, _http, _play, _settled, _taken
+from tests.tasks.replaying import drain, even, flow_with, http, play, settled, taken
 from workflows.models import (
     Answer,
     Counter,
@@ -51,22 +51,22 @@ def _edit(flow: Flow, node: str, **config: Any) -> None:
 
 
 def _shadow(flow: Flow, selection: Selection | None = None, draft: bool = True) -> Replay:
-    return _play(replays.start(flow, Wish("shadow", selection or Selection(), draft=draft)))
+    return play(replays.start(flow, Wish("shadow", selection or Selection(), draft=draft)))
 
 
 def test_nothing_leaves_and_nothing_live_changes(sink: Sink) -> None:
-    flow = _flow_with(sink, 5)
+    flow = flow_with(sink, 5)
     before, calls = _rows(), len(sink.calls)
     replay = _shadow(flow, draft=False)
     assert (replay.state, replay.done, replay.outcomes) == ("done", 5, {"late": 1, "same": 5})
     assert _rows() == before
     assert len(sink.calls) == calls
-    assert len(_taken(replay)) == 5
-    _even(flow)
+    assert len(taken(replay)) == 5
+    even(flow)
 
 
 def test_a_draft_is_compared_with_what_happened(sink: Sink) -> None:
-    flow = _flow_with(sink, 5)  # amounts 101 to 105
+    flow = flow_with(sink, 5)  # amounts 101 to 105
     _edit(flow, "big", condition="event.data.amount > 103")
     replay = _shadow(flow)
     assert replay.outcomes == {"late": 1, "same": 2, "different": 3}
@@ -83,7 +83,7 @@ def test_a_draft_is_compared_with_what_happened(sink: Sink) -> None:
 
 
 def test_other_content_at_the_same_end_is_told_apart(sink: Sink) -> None:
-    flow = _flow_with(sink, 2)
+    flow = flow_with(sink, 2)
     _edit(flow, "vat", set={"data.total_with_vat": "event.data.amount * 1.0"})
     replay = _shadow(flow)
     assert replay.outcomes == {"late": 1, "content": 2}
@@ -93,12 +93,12 @@ def test_other_content_at_the_same_end_is_told_apart(sink: Sink) -> None:
 
 
 def test_a_draft_is_frozen_when_its_replay_begins(sink: Sink) -> None:
-    flow = _flow_with(sink, 2)
+    flow = flow_with(sink, 2)
     _edit(flow, "big", condition="event.data.amount > 1000")
     replay = replays.start(flow, Wish("shadow", draft=True))
     flow.refresh_from_db()
     _edit(flow, "big", condition="true")
-    assert _play(replay).outcomes["different"] == 2
+    assert play(replay).outcomes["different"] == 2
     assert replay.version.number >= runs.FIRST_TRIAL
     assert flows.publish(flow, flows.draft_document(flow.workspace_id, flow.slug) or {}).number == 2
     assert FlowVersion.objects.filter(flow=flow).count() == 3
@@ -106,7 +106,7 @@ def test_a_draft_is_frozen_when_its_replay_begins(sink: Sink) -> None:
 
 def test_recorded_replies_answer(sink: Sink) -> None:
     sink.answer = lambda call: (400 if call.json["id"] == "e1" else 200, {}, b"no")
-    flow = _flow_with(sink, 3)
+    flow = flow_with(sink, 3)
     replay = _shadow(flow, draft=False)
     assert replay.outcomes == {"late": 1, "same": 3}
     run = runs.number("shadow", replay.pk)
@@ -120,8 +120,8 @@ def test_recorded_replies_answer(sink: Sink) -> None:
 def test_an_effect_without_a_recorded_reply_gets_a_neutral_one_and_says_so(sink: Sink) -> None:
     flow = make.published(make.order_document())
     make.append(flow, [make.event("a")])
-    _drain(flow)
-    document = make.order_document(consumer=_http(sink))
+    drain(flow)
+    document = make.order_document(consumer=http(sink))
     flow.refresh_from_db()
     flows.save_draft(flow, document, flow.draft.revision, None)
     replay = _shadow(flow)
@@ -149,7 +149,7 @@ def remembering() -> Iterator[Flow]:
     flow = make.published(body)
     for index, amount in enumerate((1, 2, 1, 3, 2)):
         make.append(flow, [make.event(f"e{index}", amount)])
-        _drain(flow)
+        drain(flow)
     yield flow
 
 
@@ -184,7 +184,7 @@ def test_what_is_held_goes_on_at_its_simulated_moment(
     )
     flow = make.published(body)
     make.append(flow, [make.event(f"e{i}") for i in range(4)])
-    _drain(flow)
+    drain(flow)
     begun = time.monotonic()
     replay = _shadow(flow, draft=False)
     assert time.monotonic() - begun < 30
@@ -202,25 +202,25 @@ def test_what_is_held_goes_on_at_its_simulated_moment(
 def test_without_a_live_run_there_is_nothing_to_compare_with() -> None:
     source = make.published(make.order_document("source"))
     make.append(source, [make.event("a"), make.event("b")])
-    _drain(source)
+    drain(source)
     target = make.published(make.order_document("target"))
     wish = Wish("shadow", channel="source.in")
-    assert _play(replays.start(target, wish)).outcomes == {"late": 1, "new": 2}
+    assert play(replays.start(target, wish)).outcomes == {"late": 1, "new": 2}
 
 
 def test_a_shadow_run_is_not_seen_live(sink: Sink) -> None:
-    flow = _flow_with(sink, 2)
+    flow = flow_with(sink, 2)
     since = traces.newest_change(flow.pk)
     replay = _shadow(flow, draft=False)
     until = traces.newest_change(flow.pk)
     assert until > since
     assert traces.changed(flow.pk, since, until, 100) == ([], 0)
     assert all(row.ref.run == 0 for row in traces.newest(flow.pk, 100))
-    assert len(_taken(replay)) == 2
+    assert len(taken(replay)) == 2
 
 
 def test_a_shadow_run_goes_on_in_a_paused_flow(sink: Sink) -> None:
-    flow = _flow_with(sink, 2)
+    flow = flow_with(sink, 2)
     flows.set_paused(flow, True)
     assert _shadow(flow, draft=False).done == 2
-    wait_until(lambda: _settled(flow))
+    wait_until(lambda: settled(flow))
