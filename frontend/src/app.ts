@@ -13,6 +13,8 @@ export interface Choices {
   readonly detail: string;
   readonly field: string;
   readonly choices: readonly { readonly value: string; readonly label: string }[];
+  /** What was answered before: one publish may ask more than once. */
+  readonly given: Readonly<Record<string, string>>;
 }
 
 export interface QuickAdd {

@@ -29,6 +29,7 @@ function choicesOf(answer: Answer): Choices {
     detail: saysOf(answer),
     field: typeof field === "string" ? field : "choice",
     choices: Array.isArray(choices) ? (choices as Choices["choices"]) : [],
+    given: {},
   };
 }
 
@@ -65,7 +66,7 @@ export function publish(app: App, extra: Readonly<Record<string, string>> = {}):
       ui.set({ problems: true, choices: null });
       editor.store.set({ said: saysOf(answer) });
     } else if (answer.status === 409 && Array.isArray(answer.body.choices)) {
-      ui.set({ choices: choicesOf(answer) });
+      ui.set({ choices: { ...choicesOf(answer), given: extra } });
     } else {
       toast(saysOf(answer), "failed");
     }

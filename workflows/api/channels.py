@@ -8,11 +8,11 @@ from rest_framework.response import Response
 
 from workflows.api.auth import DELETE, EDIT, READ_FLOWS
 from workflows.api.base import ApiView, shown
+from workflows.api.channelshapes import ChannelChange, ChannelShape, NewChannel
 from workflows.api.paging import listed
 from workflows.api.problems import Problem
 from workflows.api.reading import read_body
 from workflows.api.schema import operation
-from workflows.api.shapes import ChannelChange, ChannelShape, NewChannel
 from workflows.models import Channel
 from workflows.storage import channeledits, channels, figures
 

@@ -1,5 +1,6 @@
 """How does a draft start to run, and how does one go back to an older version?"""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -14,14 +15,11 @@ from workflows.api.reading import read_body
 from workflows.api.schema import operation
 from workflows.api.shapes import PublishBody, PublishedShape, VersionShape, WholeVersionShape
 from workflows.models import Flow, FlowVersion
-from workflows.storage import flowrows, flows, versions
+from workflows.storage import flowrows, flows, removals, versions
 
-_CHOICES = [
-    {"value": "finish", "label": "Finish them on the version that runs now"},
-    {"value": "expire", "label": "Expire them"},
-]
+_UNREAD = {"finish": "Finish them on the version that runs now", "expire": "Expire them"}
 _ALSO = {
-    409: "Unread events would stay behind: `field` and `choices` tell what to send.",
+    409: "Events would stay behind, unread or held: `field` and `choices` tell what to send.",
     422: "It can't run: `problems` tells why.",
 }
 
@@ -39,17 +37,26 @@ def publish(
             f"Not published: {n} {'problem' if n == 1 else 'problems'} to mend first.",
             problems=[msgspec.to_builtins(problem) for problem in refused.problems],
         ) from None
+    except flows.StillHeld as held:
+        waiting = ", ".join(f"{n} at {node}" for node, n in held.nodes.items())
+        says = f"The new version lacks nodes that hold events ({waiting})."
+        raise _question(says, "Held events would stay behind", held, removals.CHOICES) from None
     except flows.Unread as unread:
         waiting = ", ".join(f"{n} before {node}" for node, n in unread.nodes.items())
-        raise Problem(
-            409,
-            f"The new version lacks producers that have unread events ({waiting})."
-            " Say what becomes of them.",
-            title="Unread events would stay behind",
-            field="unread",
-            choices=_CHOICES,
-            unread=unread.nodes,
-        ) from None
+        says = f"The new version lacks producers that have unread events ({waiting})."
+        raise _question(says, "Unread events would stay behind", unread, _UNREAD) from None
+
+
+def _question(says: str, title: str, left: flows.Unread, choices: Mapping[str, str]) -> Problem:
+    more: dict[str, Any] = {left.field: left.nodes}
+    return Problem(
+        409,
+        f"{says} Say what becomes of them.",
+        title=title,
+        field=left.field,
+        choices=[{"value": value, "label": label} for value, label in choices.items()],
+        **more,
+    )
 
 
 class Publish(ApiView):

@@ -6,7 +6,6 @@ from typing import Any
 from rest_framework import serializers
 
 from workflows.engine import names
-from workflows.engine.eventkey import key_refusal
 from workflows.storage import people
 
 _FLOW_FILE = "A flow as a file has it: format, name, nodes, wires, settings, layout."
@@ -80,6 +79,12 @@ class PublishBody(serializers.Serializer[Any]):
         help_text="What becomes of unread events of producers that the new version doesn't have:"
         " finish them on the version that runs now, expire them, or ask (409 if there are any).",
     )
+    on_removed = serializers.ChoiceField(
+        [("ask", "Ask"), ("finish", "Finish"), ("dead_letter", "Dead letter"), ("drop", "Drop")],
+        default="ask",
+        help_text="What becomes of events held at nodes that the new version doesn't have: finish"
+        " them on the version that took them, make dead letters of them, drop them, or ask.",
+    )
     start = serializers.ChoiceField(
         [("latest", "Latest"), ("earliest", "Earliest")],
         default="latest",
@@ -139,62 +144,6 @@ class NodeTypeShape(serializers.Serializer[Any]):
     defaults = serializers.DictField()
     schema = serializers.DictField(help_text="JSON Schema of the configuration.")
     examples = serializers.ListField(child=serializers.DictField())
-
-
-class ReaderShape(serializers.Serializer[Any]):
-    flow = serializers.CharField()
-    node = serializers.CharField()
-    state = serializers.CharField()
-    lag = serializers.IntegerField()
-    oldest = serializers.FloatField(
-        allow_null=True, help_text="When its first unread event was accepted, Unix seconds."
-    )
-    expired = serializers.IntegerField(help_text="Events it was moved past, being too far behind.")
-
-
-class ChannelShape(serializers.Serializer[Any]):
-    slug = serializers.CharField()
-    name = serializers.CharField()
-    partitions = serializers.IntegerField()
-    retention_days = serializers.IntegerField()
-    lag_limit = serializers.IntegerField()
-    lag_policy = serializers.CharField()
-    key_expression = serializers.CharField()
-    inbox_of = serializers.CharField(
-        allow_null=True, help_text="The flow whose private inbox it is; null for a shared one."
-    )
-    events = serializers.IntegerField(help_text="That retention has left.")
-    lag = serializers.IntegerField(help_text="Events that its slowest reader is behind.")
-    readers = ReaderShape(many=True)
-    created_at = serializers.DateTimeField()
-
-
-class ChannelChange(serializers.Serializer[Any]):
-    name = serializers.CharField(max_length=120, required=False, allow_blank=True)
-    retention_days = serializers.IntegerField(min_value=1, max_value=3650, required=False)
-    lag_limit = serializers.IntegerField(
-        min_value=1,
-        max_value=10**12,
-        required=False,
-        help_text="Unread events of one reader, past which the lag policy decides.",
-    )
-    lag_policy = serializers.ChoiceField(
-        [("block", "Refuse new events"), ("expire", "Expire the oldest unread events")],
-        required=False,
-        help_text="block: new events get a 429. expire: the reader is moved on, with an alarm.",
-    )
-    key_expression = serializers.CharField(
-        max_length=1_000,
-        required=False,
-        allow_blank=True,
-        validators=[refusing(key_refusal)],
-        help_text="CEL: the key of events without partitionkey and subject; empty: their id.",
-    )
-
-
-class NewChannel(ChannelChange):
-    slug = serializers.CharField(validators=[refusing(names.channel_refusal)])
-    partitions = serializers.IntegerField(min_value=1, max_value=64, required=False)
 
 
 class TokenShape(serializers.Serializer[Any]):

@@ -41,6 +41,7 @@ class Plan(msgspec.Struct, frozen=True):
     order: tuple[str, ...]
     wires: tuple[Wire, ...]
     settings: Mapping[str, Any]
+    dropped: frozenset[str] = frozenset()  # nodes it doesn't have and whose arrivals just end
 
     @property
     def retries(self) -> bool:

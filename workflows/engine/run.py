@@ -246,6 +246,12 @@ class _Runner:
 
     def _lose(self, arrival: Arrival, attempt: int) -> None:
         """End an arrival at a node that the plan doesn't have."""
+        if arrival.node in self._plan.dropped:
+            why = {"reason": "Its node was removed, and what it held dropped."}
+            self._walk.steps.append(
+                Step(arrival.root, arrival.node, "expired", arrival.path, why=why)
+            )
+            return
         says = f'The flow has no node "{arrival.node}" in this version.'
         failure = {"kind": "unknown-node", "message": says}
         self._walk.dead.append(Dead(counted(arrival), failure, max(attempt, 1)))

@@ -97,10 +97,8 @@ class Cursor(models.Model):
 
 
 class Removal(models.Model):
-    """What becomes of the arrivals that a node held when a version without it was published.
-
-    The row goes when nothing of older versions is left, or when the node comes back.
-    """
+    """What becomes of the arrivals that a node held when a version without it was published; until
+    the node comes back."""
 
     class How(models.TextChoices):
         DEAD_LETTER = "dead_letter", "Make dead letters of them"

@@ -24,7 +24,7 @@ from workflows.models import (
     Timer,
 )
 from workflows.nodes.registry import node_types
-from workflows.storage import channels, gaps, runs, sql
+from workflows.storage import channels, gaps, removals, runs, sql
 
 Document = dict[str, Any]
 
@@ -40,9 +40,17 @@ class Refused(Exception):
 class Unread(Exception):
     """Publishing would leave unread events behind a producer that is going; say what to do."""
 
+    field = "unread"  # the option that says it
+
     def __init__(self, nodes: dict[str, int]) -> None:
-        super().__init__(f"unread events: {nodes}")
-        self.nodes = nodes  # producer node -> unread events
+        super().__init__(f"{self.field}: {nodes}")
+        self.nodes = nodes  # node -> how many events
+
+
+class StillHeld(Unread):
+    """Publishing would remove nodes that still hold arrivals; say what becomes of those."""
+
+    field = "on_removed"
 
 
 class Changed(Exception):
@@ -132,12 +140,15 @@ def publish(
     user_id: int | None = None,
     note: str = "",
     unread: str = "ask",
+    on_removed: str = "ask",
     start: str = "latest",
 ) -> Published:
     """Make `document` the running version.
 
     `unread`: what to do with unread events of producers that the new version doesn't have:
     "finish" them on the version that is running, "expire" them, or "ask" (raises `Unread`).
+    `on_removed`: what to do with what is held at nodes that the new version doesn't have:
+    "finish" it on the version that took it, "dead_letter" it, "drop" it, or "ask" (`StillHeld`).
     `start`: where a producer that is new begins in a shared channel, "latest" or "earliest".
     Raises `Refused` when the document has errors.
     """
@@ -154,10 +165,21 @@ def publish(
         _create_named_channels(flow, plan)
         kept = {_subscribe(flow, version, plan, node, start) for node in plan.producers}
         _retire(flow, kept, unread)
+        _let_go(flow, version, plan, on_removed)
         Flow.objects.filter(pk=flow.pk).update(published=version)
         flow.published = version
     channels.forget()
     return Published(version.number, version.pk)
+
+
+def _let_go(flow: Flow, version: FlowVersion, plan: Plan, on_removed: str) -> None:
+    """Decide about what is held at nodes that the new version doesn't have."""
+    removals.forget(flow.pk, plan.nodes)
+    left = removals.held_at_removed(flow.pk, plan.nodes)
+    if left and on_removed == "ask":
+        raise StillHeld(left)
+    if on_removed != "finish":
+        removals.hand_over(flow.pk, version.pk, left, on_removed)
 
 
 def _create_named_channels(flow: Flow, plan: Plan) -> None:

@@ -2,12 +2,13 @@
 
 from functools import lru_cache
 
+import msgspec
 import orjson
 
 from workflows.engine.compile import compile_flow
 from workflows.engine.plan import Plan
 from workflows.nodes.registry import node_types
-from workflows.storage import sql
+from workflows.storage import removals, sql
 
 
 class PlanMissing(Exception):
@@ -18,14 +19,14 @@ class PlanMissing(Exception):
 def load_plan(version_id: int) -> Plan:
     """The compiled version. Raises `PlanMissing` with a reason for people."""
     rows = sql.fetch(
-        "SELECT v.document, v.number, f.slug, w.slug FROM workflows_flowversion v"
+        "SELECT v.document, v.number, f.slug, w.slug, f.id FROM workflows_flowversion v"
         " JOIN workflows_flow f ON f.id = v.flow_id"
         " JOIN workflows_workspace w ON w.id = f.workspace_id WHERE v.id = %s",
         (version_id,),
     )
     if not rows:
         raise PlanMissing("this version was deleted")
-    document, number, flow, workspace = rows[0]
+    document, number, flow, workspace, flow_id = rows[0]
     if isinstance(document, str):
         document = orjson.loads(document)
     plan, problems = compile_flow(
@@ -33,4 +34,5 @@ def load_plan(version_id: int) -> Plan:
     )
     if plan is None:
         raise PlanMissing("; ".join(f"{p.node}: {p.says}" for p in problems))
-    return plan
+    gone = removals.dropped(flow_id)
+    return msgspec.structs.replace(plan, dropped=gone) if gone else plan

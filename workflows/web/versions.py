@@ -9,15 +9,15 @@ from django.views.decorators.http import require_GET, require_POST
 
 from workflows.engine.flowfile import diff
 from workflows.models import Flow, FlowVersion
-from workflows.storage import flowrows, flows, versions
+from workflows.storage import flowrows, flows, removals, versions
 from workflows.web.access import NOT_HERE, Here, flow_or_404, member
 from workflows.web.context import flow_page
 from workflows.web.paging import read_number
 
 _ON_A_PAGE = 20
 _CHOICES = {
-    "finish": "Finish them on the version that runs now",
-    "expire": "Expire them",
+    "unread": {"finish": "Finish them on the version that runs now", "expire": "Expire them"},
+    "on_removed": removals.CHOICES,
 }
 
 
@@ -52,16 +52,17 @@ def publish_again(request: HttpRequest, here: Here, slug: str, number: int) -> H
     old = versions.find(flow.pk, number)
     if old is None:
         raise Http404(NOT_HERE)
-    unread = request.POST.get("unread", "ask")
-    unread = unread if unread in _CHOICES else "ask"
+    sent = {name: request.POST.get(name, "") for name in _CHOICES}
+    given = {name: value for name, value in sent.items() if value in _CHOICES[name]}
     note = f"Version {number} again"
     try:
-        done = flows.publish(flow, old.document, user_id=here.user_id, note=note, unread=unread)
+        done = flows.publish(flow, old.document, user_id=here.user_id, note=note, **given)
     except flows.Refused as refused:
         says = " ".join(problem.says for problem in refused.problems[:3])
         messages.error(request, f"Version {number} can't run any more. {says}")
     except flows.Unread as left:
-        return _list_page(request, here, flow, {"number": number, "nodes": left.nodes})
+        question = {"number": number, "nodes": left.nodes, "field": left.field, "given": given}
+        return _list_page(request, here, flow, question)
     else:
         messages.success(request, f"Version {number} runs again, as version {done.number}.")
     return redirect("versions", here.workspace, slug)
@@ -77,7 +78,7 @@ def _list_page(
         "rows": rows,
         "older": newest[_ON_A_PAGE - 1].number if len(newest) > _ON_A_PAGE else None,
         "question": question,
-        "choices": _CHOICES,
+        "choices": _CHOICES[question["field"]] if question else {},
     }
     status = 409 if question else 200
     return flow_page(request, here, flow, "versions", "Versions", context, status)

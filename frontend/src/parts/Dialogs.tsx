@@ -43,7 +43,7 @@ function ChoiceDialog() {
           <button
             key={value}
             className={index === 0 ? "button primary" : "button"}
-            onClick={() => void publish(app, { [choices.field]: value })}
+            onClick={() => void publish(app, { ...choices.given, [choices.field]: value })}
           >
             {label}
           </button>
