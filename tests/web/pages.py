@@ -35,6 +35,7 @@ PAGES = (
     Page("trigger", "viewer", ("orders",)),
     Page("rejected", "editor", ("orders",)),
     Page("acknowledge", "operator", ("orders",), {}, (302,)),
+    Page("flow_settings", "editor", ("orders",)),
     Page("delete", "owner", ("orders",)),
     Page("traces", "viewer"),
     Page("trace", "viewer", (".trace",)),

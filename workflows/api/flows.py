@@ -73,7 +73,7 @@ class OneFlow(ApiView):
         flow = self.flow(slug)
         changes = read_body(request, FlowChange)
         try:
-            flowedits.rename(flow, changes, self.caller.user_id)
+            flowedits.change(flow, changes, self.caller.user_id)
         except flows.Changed:
             raise Problem(409, "Somebody keeps saving the draft: try again.") from None
         return Response(_rows([flow])[0])

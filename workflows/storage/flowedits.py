@@ -1,4 +1,7 @@
-"""How does a program change a flow's name without undoing what somebody is drawing?"""
+"""How is something of a draft changed without undoing what somebody is drawing?"""
+
+from collections.abc import Mapping
+from typing import Any
 
 from workflows.models import Draft, Flow
 from workflows.storage import flows
@@ -6,9 +9,9 @@ from workflows.storage import flows
 _ATTEMPTS = 5
 
 
-def rename(flow: Flow, changes: dict[str, str], user_id: int | None) -> None:
-    """Set `name` or `description`, in the draft too, which holds both. Raises `flows.Changed` when
-    somebody keeps saving the draft in between."""
+def change(flow: Flow, changes: Mapping[str, Any], user_id: int | None) -> None:
+    """Set `name`, `description` (which the flow has too) or `settings` in the draft. Raises
+    `flows.Changed` when somebody keeps saving the draft in between."""
     for _ in range(_ATTEMPTS - 1):
         try:
             _save(flow, changes, user_id)
@@ -18,6 +21,6 @@ def rename(flow: Flow, changes: dict[str, str], user_id: int | None) -> None:
     _save(flow, changes, user_id)
 
 
-def _save(flow: Flow, changes: dict[str, str], user_id: int | None) -> None:
+def _save(flow: Flow, changes: Mapping[str, Any], user_id: int | None) -> None:
     draft = Draft.objects.get(flow=flow)
     flows.save_draft(flow, {**draft.document, **changes}, draft.revision, user_id)

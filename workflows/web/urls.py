@@ -10,6 +10,7 @@ from workflows.web import (
     editor,
     events,
     flows,
+    flowsettings,
     health,
     inspector,
     members,
@@ -40,6 +41,7 @@ _FLOWS = [
     path("flows/<slug:slug>/trigger", triggers.trigger, name="trigger"),
     path("flows/<slug:slug>/rejected", triggers.rejected, name="rejected"),
     path("flows/<slug:slug>/alarms", alarms.acknowledge, name="acknowledge"),
+    path("flows/<slug:slug>/settings", flowsettings.settings, name="flow_settings"),
     path("flows/<slug:slug>/delete", flows.delete, name="delete"),
 ]
 _RUNS = [
