@@ -10,7 +10,7 @@ from typing import NamedTuple
 from workflows.storage import sql
 from workflows.storage.parts import TraceRef
 
-_HELD_LEASE_SECONDS = 10.0
+HELD_LEASE_SECONDS = 10.0
 EFFECT_MARGIN_SECONDS = 5.0  # lease of an effect = its time-out + this
 
 
@@ -138,7 +138,7 @@ def take_held(owner: str, limit: int) -> list[TakenHeld]:
     due, params = _due("workflows_held", limit, ())
     rows = sql.fetch(
         "UPDATE workflows_held SET owner = %s, attempt = attempt + 1,"
-        f" due_at = {sql.now_sql()} + {_HELD_LEASE_SECONDS}"
+        f" due_at = {sql.now_sql()} + {HELD_LEASE_SECONDS}"
         f" WHERE (flow_id, number) IN ({due})"
         ' RETURNING flow_id, number, version_id, node, subscription_id, "partition", "offset",'
         " run, path, lane, event, until, attempt",

@@ -275,7 +275,7 @@ def take(limit: int, busy: Iterable[Where]) -> tuple[list[InFlight], float | Non
         admitted = hold_back(work.take_effects(owner(), limit, list(busy)))
     out = []
     for row in admitted.rows:
-        event, origin, channel_id = _event_of_row(row.ref, row.event)
+        event, origin, channel_id = event_of_row(row.ref, row.event)
         effect = _decode_effect(row.request)
         assert isinstance(effect, OUTSIDE)
         out.append(
@@ -313,7 +313,7 @@ def release_due(limit: int = 500) -> int:
     rows = work.take_held(owner(), limit)
     parked = []
     for row in rows:
-        event, origin, channel_id = _event_of_row(row.ref, row.event)
+        event, origin, channel_id = event_of_row(row.ref, row.event)
         parked.append(
             Parked(
                 flow_id=row.flow_id,
@@ -328,7 +328,7 @@ def release_due(limit: int = 500) -> int:
     return len(rows)
 
 
-def _event_of_row(ref: TraceRef, stored: bytes | None) -> tuple[Event, Event, int]:
+def event_of_row(ref: TraceRef, stored: bytes | None) -> tuple[Event, Event, int]:
     """The event of a parked row, the trace's own event, and the channel that this lies in."""
     channel_id = cursors.channel_of(ref.subscription_id)
     row = log.read_one(channel_id, ref.partition, ref.offset)
