@@ -4,6 +4,7 @@ from django.urls import path
 
 from workflows.api import (
     alarms,
+    backlog,
     channels,
     deadletters,
     drafts,
@@ -30,6 +31,7 @@ urlpatterns = [
     path("flows/<str:slug>/versions/<int:number>/publish", publishing.PublishVersion.as_view()),
     path("flows/<str:slug>/state", flows.FlowState.as_view()),
     path("flows/<str:slug>/totals", flows.FlowTotals.as_view()),
+    path("flows/<str:slug>/backlog", backlog.FlowBacklog.as_view()),
     path("flows/<str:slug>/export", drafts.Export.as_view()),
     path("nodes", nodes.NodeTypeList.as_view()),
     path("nodes/<str:node_type>", nodes.OneNodeType.as_view()),
