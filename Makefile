@@ -30,7 +30,8 @@ format: ## format the Python source
 frontend: ## build the front end's bundle
 	$(TOOLS) tests/frontend.py build
 
-soak: ## let everything die at random for MINUTES (10) under load, on both databases
+soak: ## try a thousand examples, then let everything die at random for MINUTES (10)
+	$(TOOLS) -m pytest tests/engine tests/nodes tests/faults/test_model.py --hypothesis-profile thorough
 	$(TOOLS) -m tests.soak --minutes $(or $(MINUTES),10) --database sqlite
 	$(TOOLS) -m tests.soak --minutes $(or $(MINUTES),10) --database postgres
 

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import redis
 
@@ -50,6 +51,11 @@ settings.PASSWORD_HASHERS = [
 settings.WHITENOISE_AUTOREFRESH = True
 post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
 post_migrate.disconnect(create_contenttypes)
+
+# Few examples here, since the whole suite is run often; `make soak` tries a thousand.
+hypothesis.settings.register_profile("quick", max_examples=25, deadline=None)
+hypothesis.settings.register_profile("thorough", max_examples=1_000, deadline=None)
+hypothesis.settings.load_profile("quick")
 
 from tests import servers  # noqa: E402
 from workflows.management import children  # noqa: E402

@@ -19,11 +19,12 @@ from workflows.models import (
     Event,
     Flow,
     FlowVersion,
+    Gate,
     Redrive,
     Replay,
     Subscription,
 )
-from workflows.storage import channels, people, redrives, replays
+from workflows.storage import channels, gates, people, redrives, replays
 from workflows.storage.deadgroups import Wanted
 from workflows.storage.replays import Wish
 from workflows.storage.seal import seal
@@ -82,6 +83,8 @@ BODIES = {
     "connections": {"name": "new-one", "secret": "x"},
     "connections/<str:name>": {"secret": "x"},
     "events": {"type": "T"},
+    "destinations": {"destination": "https://billing.example", "at_once": 3},
+    "destinations/try": {"destination": "https://billing.example"},
     "replays": {"flow": "orders", "mode": "shadow"},
     "dead-letters/redrives": {"all": True},
     "dead-letters/discards": {"all": True},
@@ -120,6 +123,7 @@ class Place:
             self.space.pk, f"of-{slug}", redrives.Order(Wanted(), (self.letter.pk,))
         )
         self.replay = replays.start(self.flow, Wish("shadow"))
+        gates.open_breaker(self.space.pk, f"https://of-{slug}.example", "Nobody answered.")
         self.names = {
             "<str:slug>": "orders",
             "<int:number>": "1",
@@ -146,7 +150,17 @@ class Place:
 
     def rows(self) -> str:
         """All that anybody could change here, as text."""
-        models = (Flow, Draft, FlowVersion, Channel, Connection, DeadLetter, Redrive, Replay)
+        models = (
+            Flow,
+            Draft,
+            FlowVersion,
+            Channel,
+            Connection,
+            DeadLetter,
+            Gate,
+            Redrive,
+            Replay,
+        )
         tokens = list(ApiToken.objects.order_by("pk").values_list("pk", "name", "revoked_at"))
         rows = [serializers.serialize("json", model.objects.order_by("pk")) for model in models]
         return "\n".join([*rows, str(tokens), str(Event.objects.count())])

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.engine.make import TYPES, make_flow
@@ -234,7 +234,6 @@ DOCUMENTS = ANY_JSON | st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=60, deadline=None)
 @given(DOCUMENTS)
 def test_whatever_the_document_is_there_is_a_plan_or_an_error(document: JSON) -> None:
     plan, problems = compiled(document)

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from workflows.engine.flowfile import FlowFileError, diff, dumps, loads, normalise
@@ -101,7 +101,6 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(PIECES, max_size=12).map("".join))
 def test_reading_any_text_ends_in_a_flow_or_a_reason(text: str) -> None:
     try:

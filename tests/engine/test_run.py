@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.engine.make import make_arrivals, make_event, make_plan
@@ -287,7 +287,6 @@ SHAPES = st.tuples(
 FINAL = {"passed", "filtered", "deduplicated", "batched", "expired", "delivered", "dead"}
 
 
-@settings(max_examples=60, deadline=None)
 @given(SHAPES, DATA)
 def test_every_arrival_is_accounted_for_and_a_second_run_is_the_same(
     shape: tuple[list[str], set[tuple[int, int, str]]], data: list[str]

@@ -1,7 +1,7 @@
 """Does a condition decide as CEL does, and tell why?"""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from workflows.engine.event import JSON
@@ -105,7 +105,6 @@ SOURCES = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
 @given(SOURCES)
 def test_the_parts_together_decide_as_the_whole(source: str) -> None:
     whole: JSON

@@ -1,6 +1,6 @@
 """Is every silence noticed, once, and nothing else?"""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.nodes.watching import Watched
@@ -26,7 +26,6 @@ def test_a_silence_is_told_when_it_has_lasted_and_again_after_the_next_event() -
     assert set(watched.outcomes()) == {"passed"}
 
 
-@settings(max_examples=80, deadline=None)
 @given(TIMES, st.booleans())
 def test_every_silence_is_told_once(times: list[float], catching_up: bool) -> None:
     watched = absence()

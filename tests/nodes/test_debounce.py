@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.nodes.watching import Watched
@@ -51,7 +51,6 @@ def bursts(times: list[float], quiet: float, longest: float) -> list[list[int]]:
     return found
 
 
-@settings(max_examples=80, deadline=None)
 @given(TIMES, st.sampled_from([0, 7]), st.sampled_from(["first", "last"]), st.booleans())
 def test_exactly_one_event_of_each_burst_goes_on(
     times: list[float], longest: float, emit: str, catching_up: bool

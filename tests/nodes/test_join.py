@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.nodes.watching import Watched
@@ -54,7 +54,6 @@ def test_events_find_their_other_half(
     assert pairs(watched.finish()) == expected
 
 
-@settings(max_examples=80, deadline=None)
 @given(EVENTS, st.sampled_from(["strict", "either"]), st.booleans())
 def test_every_event_is_matched_once_or_told_to_be_alone(
     events: list[tuple[float, str]], order: str, catching_up: bool

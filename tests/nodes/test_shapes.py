@@ -4,7 +4,7 @@ import base64
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -107,7 +107,6 @@ def test_data_that_is_wrapped_again_and_again_is_stopped() -> None:
 
 
 # --- sample
-@settings(max_examples=20, deadline=None)
 @given(st.integers(1, 20), st.integers(0, 60))
 def test_every_nth_goes_on(every: int, count: int) -> None:
     watched = Watched("filter.sample", {"every": every})

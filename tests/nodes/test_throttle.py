@@ -4,7 +4,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.nodes.watching import Watched
@@ -36,7 +36,6 @@ def test_what_is_over_the_limit_is_dropped_or_waits(
     assert watched.finish().when() == expected
 
 
-@settings(max_examples=80, deadline=None)
 @given(TIMES, st.integers(1, 4), st.sampled_from(["drop", "hold"]))
 def test_no_stretch_sees_too_many(times: list[float], count: int, over: str) -> None:
     watched = throttle(count=count, seconds=5, over=over)

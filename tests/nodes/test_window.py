@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.nodes.watching import Watched
@@ -95,7 +95,6 @@ def test_an_event_between_two_sessions_makes_them_one() -> None:
     assert watched.outcomes() == ["passed", "batched", "batched", "passed"]
 
 
-@settings(max_examples=60, deadline=None)
 @given(TIMES, st.sampled_from([1, 7.3, 60, 0.1]), st.booleans())
 def test_every_event_is_in_exactly_one_tumbling_window(
     times: list[float], size: float, catching_up: bool
@@ -113,7 +112,6 @@ def test_every_event_is_in_exactly_one_tumbling_window(
     assert len({event.id for event in watched.events()}) == len(watched.out())
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 99), st.floats(-50, 50)), max_size=25))
 def test_every_event_is_counted_or_late(events: list[tuple[float, float]]) -> None:
     watched = window(time=f"event.data + {NOW:.0f}.0", seconds=10, lateness_seconds=3)
@@ -125,7 +123,6 @@ def test_every_event_is_counted_or_late(events: list[tuple[float, float]]) -> No
     assert len({one["start"] for one in watched.out()}) == len(watched.out())
 
 
-@settings(max_examples=40, deadline=None)
 @given(TIMES, st.integers(1, 24))
 def test_every_event_is_in_all_sliding_windows_over_it(times: list[float], overlap: int) -> None:
     watched = window(kind="sliding", seconds=24, every_seconds=24 / overlap)
