@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
-from workflows.storage import alarms, disk, metrics, people, sql
+from workflows.storage import alarms, destinations, disk, metrics, people, sql
 from workflows.storage.sqlite.lock import wait_p99
 
 
@@ -40,15 +40,15 @@ def prometheus(request: HttpRequest) -> HttpResponse:
             headers={"WWW-Authenticate": "Bearer"},
         )
     registry = CollectorRegistry()
-    registry.register(_Collector(token.workspace_id))
+    registry.register(_Collector(token))
     return HttpResponse(
         generate_latest(registry), content_type="text/plain; version=0.0.4; charset=utf-8"
     )
 
 
 class _Collector:
-    def __init__(self, workspace_id: int) -> None:
-        self._workspace_id = workspace_id
+    def __init__(self, token: people.TokenRow) -> None:
+        self._workspace_id, self._workspace = token.workspace_id, token.workspace
 
     def collect(self) -> list[CounterMetricFamily | GaugeMetricFamily]:
         arrivals = CounterMetricFamily(
@@ -68,12 +68,16 @@ class _Collector:
             parked.add_metric([flow, "effect"], figures.effects)
             parked.add_metric([flow, "held"], figures.held)
             dead.add_metric([flow], figures.dead)
+        breakers = GaugeMetricFamily(
+            "eventflow_breakers_open", "Destinations that are down.", labels=["workspace"]
+        )
+        breakers.add_metric([self._workspace], destinations.count_open(self._workspace_id))
         waited = GaugeMetricFamily(
             "eventflow_write_lock_wait_seconds_p99",
             "Wait for SQLite's write lock in this web process. Above 0.1: move to PostgreSQL.",
             value=wait_p99(),
         )
-        return [arrivals, lag, parked, dead, waited, *_accounting(self._workspace_id)]
+        return [arrivals, lag, parked, dead, breakers, waited, *_accounting(self._workspace_id)]
 
 
 def _accounting(workspace_id: int) -> list[GaugeMetricFamily]:

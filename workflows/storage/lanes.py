@@ -33,6 +33,11 @@ class Head(NamedTuple):
     due_at: float
     under_way_since: float | None  # None: nobody is working on it
 
+    @property
+    def says(self) -> str:
+        """What the last call was answered, or why the event is held."""
+        return self.reason or str((self.failure or {}).get("message", ""))
+
 
 class Blocked(NamedTuple):
     """A lane in which others wait for the head."""

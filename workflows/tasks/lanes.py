@@ -11,7 +11,7 @@ from workflows.engine.walk import Arrival, Dead, Step, Walk
 from workflows.storage import cursors, dbclock, lanes, sql
 from workflows.storage.commit import commit
 from workflows.storage.lanes import Head
-from workflows.storage.parts import FlowCommit, Taken
+from workflows.storage.parts import FlowCommit, Taken, TraceRef
 from workflows.storage.plans import PlanMissing, load_plan
 from workflows.tasks.context import Publisher
 from workflows.tasks.owner import owner
@@ -35,9 +35,10 @@ class NotNow(Exception):
     """The head stays; what it says tells why."""
 
 
-def set_aside(flow_id: int, number: int, act: Act, by: str) -> None:
+def set_aside(flow_id: int, number: int, act: Act, by: str) -> TraceRef:
     """End the head of a lane: as a dead letter (park), or as filtered (skip). The next one of the
-    lane goes on. Raises `NotNow` when the row isn't a head, is under way, or leads others."""
+    lane goes on. Whose trace it was. Raises `NotNow` when the row isn't a head, is under way, or
+    leads others."""
     while True:
         head = lanes.find_head(flow_id, number)
         if head is None:
@@ -46,7 +47,7 @@ def set_aside(flow_id: int, number: int, act: Act, by: str) -> None:
             raise NotNow(_UNDER_WAY)
         if _end(head, act, by):
             ask_to_fire()
-            return
+            return head.ref
 
 
 def _end(head: Head, act: Act, by: str) -> bool:
