@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from workflows.storage import deadletters, sql, traces
+from workflows.storage.parked import BEHIND, EFFECTS, HELD, Table
 from workflows.storage.parts import TraceRef
 from workflows.storage.traces import TraceRow
 
@@ -65,21 +66,28 @@ def _parked(row: TraceRow, names: Names) -> list[Place]:
     """What waits. Rows that a trace left have higher numbers than the trace itself."""
     params = (row.flow_id, row.number, *row.ref, _MOST)
     held = sql.fetch(
-        f"SELECT node, reason, since, until FROM workflows_held WHERE {_OF_TRACE}", params
+        f"SELECT node, lane, due_at, reason, since, until FROM workflows_held WHERE {_OF_TRACE}",
+        params,
     )
     effects = sql.fetch(
-        f"SELECT node, attempt, owner, due_at, failure FROM workflows_effect WHERE {_OF_TRACE}",
+        "SELECT node, lane, due_at, attempt, owner, failure FROM workflows_effect"
+        f" WHERE {_OF_TRACE}",
         params,
     )
     lost = _lost(row) if len(held) + len(effects) < _MOST else 0
     return [
         *(
-            Place(
-                "held", "held", _sentence("Held", name_in(names, node), reason), "", "", since
-            )._replace(until=until, node=node)
-            for node, reason, since, until in held
+            _behind(HELD, row.flow_id, names, *one[:2])
+            if one[2] >= BEHIND
+            else _held(names, one[0], *one[3:])
+            for one in held
         ),
-        *(_effect(names, *effect) for effect in effects),
+        *(
+            _behind(EFFECTS, row.flow_id, names, *one[:2])
+            if one[2] >= BEHIND
+            else _effect(names, one[0], *one[2:])
+            for one in effects
+        ),
         *([Place("lost", "failed", _LOST.format(lost))] if lost > 0 else []),
     ]
 
@@ -103,8 +111,30 @@ def _lost(row: TraceRow) -> int:
     return int(found[0][0]) if found else 0
 
 
+def _behind(table: Table, flow_id: int, names: Names, node: str, lane: str) -> Place:
+    """What waits in its lane: behind whom, which is what there is to look at."""
+    says = f"Waits for its turn at {name_in(names, node)}"
+    head = sql.fetch(
+        'SELECT p.subscription_id, p."partition", p."offset", p.run, t.event_id'
+        f" FROM {table.name} p JOIN workflows_trace t ON t.subscription_id = p.subscription_id"
+        ' AND t."partition" = p."partition" AND t."offset" = p."offset" AND t.run = p.run'
+        " WHERE p.flow_id = %s AND p.node = %s AND p.lane = %s ORDER BY p.number LIMIT 1",
+        (flow_id, node, lane),
+    )
+    if not head:
+        return Place("waiting", "held", f"{says}.", node=node)
+    blocker = str(TraceRef(*head[0][:4]))
+    says = f"{says}, behind event {head[0][4]}."
+    return Place("waiting", "held", says, "trace", blocker, node=node)
+
+
+def _held(names: Names, node: str, reason: str, since: float, until: float) -> Place:
+    says = _sentence("Held", name_in(names, node), reason)
+    return Place("held", "held", says, at=since, until=until, node=node)
+
+
 def _effect(
-    names: Names, node: str, attempt: int, owner: str, due_at: float, failure: Any
+    names: Names, node: str, due_at: float, attempt: int, owner: str, failure: Any
 ) -> Place:
     name = name_in(names, node)
     if owner:

@@ -14,7 +14,7 @@ from workflows.engine.flowfile import normalise
 from workflows.models import Flow
 from workflows.nodes.registry import catalog, node_types
 from workflows.storage import flowrows, flows
-from workflows.web import alarms
+from workflows.web import alarms, destinations
 from workflows.web.access import Here, flow_or_404, member
 from workflows.web.context import Crumb, page
 
@@ -29,6 +29,7 @@ def flow(request: HttpRequest, here: Here, slug: str) -> HttpResponse:
     found = flow_or_404(here, slug)
     context = {"flow": found, "data": _data(here, found), "tab": "canvas"}
     context["alarms"] = alarms.banner(found.pk)
+    context["down"] = destinations.banner(here.workspace_id, found.pk)
     crumbs = [Crumb("Flows", reverse("flows", args=[here.workspace])), Crumb(found.name)]
     return page(
         request, here, "workflows/flows/editor.html", context, section="flows", crumbs=crumbs

@@ -84,6 +84,7 @@ _TODO = {
     "invalid": "The request couldn't be made. Check the address and the headers.",
     "expression": "Mend the expression, or test with has(…) for what may be missing; then redrive.",
     "unknown-node": "The node is gone from this version. Publish one that has it, then redrive.",
+    "parked": "Somebody took it out of its lane. Redrive it when what held it up is mended.",
     "limit": "One event led to too many others. Look for a loop, or split less.",
     "path": "Change the path, or filter out events that don't fit it; then redrive.",
     "attribute": "Give the expression a text that isn't empty; then redrive.",
