@@ -58,11 +58,11 @@ def test_an_event_that_waits_says_behind_which_one(flow: Flow, browser: Browser)
 def test_the_flow_says_calmly_which_destination_is_down(world: World, browser: Browser) -> None:
     waiting_for(world.flow, DOWN, 12)
     client = browser("viewer")
-    assert "is not answering" not in text(client, "flow", "orders")
+    assert "stopped answering" not in text(client, "flow", "orders")
     gates.open_breaker(world.space.pk, "https://unused.example", "No route.")
     gates.open_breaker(world.space.pk, DOWN, "Nobody answered.")
     page = text(client, "flow", "orders")
-    assert "billing.example is not answering" in page and "unused.example" not in page
+    assert "billing.example stopped answering" in page and "unused.example" not in page
     assert "12 calls wait" in page
     destinations = text(client, "destinations")
     assert DOWN in destinations and "unused.example" in destinations and "Try now" not in page

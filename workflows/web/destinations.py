@@ -12,6 +12,7 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST
 
 from workflows.engine.limits import Limits
+from workflows.storage import dbclock
 from workflows.storage import destinations as kept
 from workflows.storage.destinations import Destination
 from workflows.tasks.waker import ask_to_fire
@@ -57,7 +58,8 @@ class Banner(NamedTuple):
 def banner(workspace_id: int, flow_id: int) -> Banner | None:
     """What is down that calls of a flow wait for; None when nothing is."""
     found = kept.down_for(workspace_id, flow_id)
-    lines = [_line(one) for one in found.destinations]
+    now = dbclock.now()
+    lines = [_line(one, now) for one in found.destinations]
     return Banner(lines, found.is_whole) if lines else None
 
 
@@ -75,9 +77,9 @@ def destinations(request: HttpRequest, here: Here) -> HttpResponse:
         word = "Limited" if limits else "No limits any more for"
         messages.success(request, f"{word} {values['destination']}.")
         return redirect("destinations", here.workspace)
-    found = kept.of_workspace(here.workspace_id)
+    found, now = kept.of_workspace(here.workspace_id), dbclock.now()
     context: dict[str, object] = {
-        "lines": [_line(one) for one in found.destinations],
+        "lines": [_line(one, now) for one in found.destinations],
         "is_whole": found.is_whole,
         "counted": kept.MOST_COUNTED,
         "form": form,
@@ -98,8 +100,8 @@ def try_now(request: HttpRequest, here: Here) -> HttpResponse:
     return redirect("destinations", here.workspace)
 
 
-def _line(one: Destination) -> Line:
-    is_down = one.opened_at is not None
+def _line(one: Destination, now: float) -> Line:
+    is_down, is_due = one.opened_at is not None, one.retry_at <= now
     return Line(
         one.destination,
         urlsplit(one.destination).netloc or one.destination,
@@ -107,7 +109,7 @@ def _line(one: Destination) -> Line:
         f"{one.per_second:,g}" if one.per_second else "",
         one.waiting,
         None if one.opened_at is None else datetime.fromtimestamp(one.opened_at, UTC),
-        datetime.fromtimestamp(one.retry_at, UTC) if is_down and one.retry_at else None,
-        is_down and not one.retry_at,
+        datetime.fromtimestamp(one.retry_at, UTC) if is_down and not is_due else None,
+        is_down and is_due,
         one.error,
     )
