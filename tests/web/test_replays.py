@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from tests import make
 from tests.web.conftest import World
 from workflows.models import Replay
 from workflows.tasks.replay import replay_slice
@@ -28,6 +29,21 @@ def test_the_form_begins_with_a_count(world: World, browser: Browser) -> None:
     html = browser("editor").get(f"{NEW}?flow=orders").content.decode()
     assert "<b>3</b> events of <code>orders.in</code> fit" in html
     assert "Begin the shadow run" in html
+
+
+def test_with_two_producers_the_form_says_at_which_one_and_offers_the_other(
+    world: World, browser: Browser
+) -> None:
+    nodes: list[make.Node] = [("a", "producer.http", {}), ("b", "producer.manual", {})]
+    body = make.document("two", [*nodes, ("end", "consumer.log", {})], ["a:out end", "b:out end"])
+    make.append(make.published(body), [make.event("e1")], node="b")
+    client = browser("editor")
+    html = client.get(f"{NEW}?flow=two").content.decode()
+    assert "entering at <code>a</code>" in html
+    form = _form(flow="two", node="b")
+    html = client.post(f"{NEW}?part=count", form, headers={"HX-Request": "true"}).content.decode()
+    assert "<b>1</b> event of <code>two.b</code> fits, entering at <code>b</code>" in html
+    assert '<option value="b" selected>' in html
 
 
 COUNTS: tuple[tuple[dict[str, str], str], ...] = (

@@ -8,7 +8,7 @@ from django import forms
 from django.http import QueryDict
 
 from workflows.models import Channel, Flow, Replay
-from workflows.storage import channels, replays
+from workflows.storage import channels, flowrows, replays
 from workflows.storage.ranges import Selection
 from workflows.storage.replays import Wish
 
@@ -79,6 +79,27 @@ def first_values(values: QueryDict, flow: Flow) -> dict[str, Any]:
         "type": values.get("type", ""),
         "key": values.get("key", ""),
     }
+
+
+def producers_of(flow: Flow, version: str) -> list[tuple[str, str]]:
+    """Id and name of each producer of the version to be run."""
+    published = flow.published if version == "published" else None
+    document = published.document if published else flowrows.draft(flow).document
+    nodes = [node for node in document["nodes"] if str(node.get("type")).startswith("producer.")]
+    return [(node["id"], node.get("name") or node["id"]) for node in nodes]
+
+
+def with_producer(
+    values: QueryDict | dict[str, Any], producers: list[tuple[str, str]]
+) -> dict[str, Any]:
+    """The values with a producer where one must be named: of several, the first, unless another
+    one is named or the channel tells."""
+    said = values.dict() if isinstance(values, QueryDict) else values
+    ids = [node for node, _ in producers]
+    tells = bool(said.get("channel") or said.get("trace") or said.get("event"))
+    if said.get("node") not in ids:
+        said = {**said, "node": "" if tells or len(ids) < 2 else ids[0]}
+    return said
 
 
 def channels_for(flow: Flow) -> Sequence[Channel]:

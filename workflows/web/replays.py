@@ -18,7 +18,14 @@ from workflows.web import replayrows
 from workflows.web.access import NOT_HERE, Here, member
 from workflows.web.context import Crumb, asked, page, part, wants
 from workflows.web.paging import read_number
-from workflows.web.replayform import MODES, ReplayForm, channels_for, first_values
+from workflows.web.replayform import (
+    MODES,
+    ReplayForm,
+    channels_for,
+    first_values,
+    producers_of,
+    with_producer,
+)
 
 _ON_A_PAGE = 50
 _FORM = "workflows/replays/new.html"
@@ -52,11 +59,12 @@ def new(request: HttpRequest, here: Here) -> HttpResponse:
         messages.info(request, "Draw a flow first: a replay runs events through one.")
         return redirect("flows", here.workspace)
     data = request.POST if request.method == "POST" else first_values(request.GET, flow)
-    form = ReplayForm(data)
+    producers = producers_of(flow, str(data.get("version", "")))
+    form = ReplayForm(with_producer(data, producers))
     context = _form_context(here, flow, form, values)
-    context |= _counted(here, flow, form, values)
+    context |= {"producers": producers, **_counted(here, flow, form, values)}
     if wants(request, "count"):
-        return part(request, here, _FORM, "count", context)
+        return part(request, here, _FORM, "count", {**context, "anew": True})
     if request.method == "POST" and context["counted"]:
         return _begin(request, here, flow, form)
     crumbs = [Crumb("Replays", _list_url(here)), Crumb("New replay")]
