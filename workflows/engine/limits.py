@@ -9,10 +9,18 @@ class Limits(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     at_once: int = Field(
-        default=0, ge=0, le=1_000, description="Calls at the same time; 0 means no limit."
+        default=0,
+        ge=0,
+        le=1_000,
+        title="Calls at once",
+        description="Further ones wait; 0 means no limit.",
     )
     per_second: float = Field(
-        default=0.0, ge=0.0, le=10_000.0, description="Calls a second; 0 means no limit."
+        default=0.0,
+        ge=0.0,
+        le=10_000.0,
+        title="Calls a second",
+        description="Further ones wait; 0 means no limit.",
     )
 
     def __bool__(self) -> bool:

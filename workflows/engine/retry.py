@@ -17,12 +17,22 @@ class RetryPolicy(BaseModel):
         default=5, ge=0, le=1_000, description="Calls in all; 1 means no retry, 0 no limit."
     )
     first_seconds: float = Field(
-        default=1.0, ge=0.0, le=86_400.0, description="Pause before the second call."
+        default=1.0,
+        ge=0.0,
+        le=86_400.0,
+        title="First pause",
+        description="Before the second call.",
     )
     factor: float = Field(
-        default=2.0, ge=1.0, le=10.0, description="How much longer each pause is."
+        default=2.0, ge=1.0, le=10.0, title="Growth", description="How much longer each pause is."
     )
-    cap_seconds: float = Field(default=300.0, ge=0.0, le=86_400.0, description="The longest pause.")
+    cap_seconds: float = Field(
+        default=300.0,
+        ge=0.0,
+        le=86_400.0,
+        title="Longest pause",
+        description="However often it has failed.",
+    )
     jitter: float = Field(
         default=0.2, ge=0.0, le=1.0, description="Part of each pause by which it may differ."
     )

@@ -78,6 +78,7 @@ class Enrich(Filter):
         retry_statuses: StatusList = Field(
             default=RETRIED,
             max_length=200,
+            title="Answers to retry",
             description="Answers that are worth another try, besides none at all.",
         )
         limits: Limits = Field(default=NO_LIMITS, description="How many requests go out.")
