@@ -56,6 +56,11 @@ def _celery() -> list[str]:
     return [sys.executable, "-m", "celery", "--quiet", "-A", "eventflow"]
 
 
+# In a container everything runs as root; and static files are read in chunks, which Django would
+# rather have from an asynchronous iterator that Whitenoise doesn't offer.
+_NOTHING_NEW = ("ignore:You're running the worker", "ignore:StreamingHttpResponse must consume")
+
+
 def environment(home: Path, redis_url: str, **more: str) -> Mapping[str, str]:
     """What every child finds in its environment: this process's, and where things are."""
     fixed = {
@@ -64,8 +69,7 @@ def environment(home: Path, redis_url: str, **more: str) -> Mapping[str, str]:
         "REDIS_URL": redis_url,
         "PYTHONPATH": os.pathsep.join([str(ROOT), *_paths(os.environ.get("PYTHONPATH"))]),
         "PYTHONUNBUFFERED": "1",
-        # In a container everything runs as root; Celery's page of warning says nothing new.
-        "PYTHONWARNINGS": os.environ.get("PYTHONWARNINGS", "ignore:You're running the worker"),
+        "PYTHONWARNINGS": os.environ.get("PYTHONWARNINGS", ",".join(_NOTHING_NEW)),
     }
     return {**os.environ, **fixed, **more}
 

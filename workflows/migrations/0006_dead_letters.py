@@ -3,7 +3,6 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-
 # One group for the letters that are there already; its sentence is the newest letter's.
 GROUP = """
 INSERT INTO workflows_deadgroup
