@@ -1,0 +1,79 @@
+"""The load of the fault tests, and what must be true of it at the end."""
+
+import itertools
+import threading
+from collections import Counter as Tally
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPException
+
+from tests import make
+from tests.accounting import assert_balanced
+from tests.sink import Sink
+from workflows.models import Effect, Flow, Trace
+from workflows.storage import cursors
+from workflows.tasks.performer import LIMIT
+
+EVENTS = 2_000
+
+
+def flow_to(sink: Sink) -> Flow:
+    consumer = ("call", "consumer.http", {"url": f"{sink.url}/orders", "timeout_seconds": 2})
+    return make.published(make.order_document(consumer=consumer))
+
+
+class Senders:
+    """Post `EVENTS` events from a few threads; each id is kept once its 202 has come. With several
+    addresses, one that doesn't answer is given up for the next."""
+
+    def __init__(self, *base_urls: str) -> None:
+        self.accepted: list[str] = []
+        self._urls = [f"{base_url}/api/v1/flows/orders/trigger" for base_url in base_urls]
+        self._token = make.token(None, "events:write")
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(self._send, range(EVENTS)))
+
+    def _send(self, i: int) -> None:
+        event_id = f"e{i}"
+        # Every other event passes the filter; a refused or broken request is sent again.
+        event = {"id": event_id, "data": {"amount": 150 if i % 2 else 50}}
+        for attempt in itertools.count(i):
+            try:
+                url = self._urls[attempt % len(self._urls)]
+                status, _ = make.post(url, event, self._token)
+            except (OSError, HTTPException):  # the web process died, maybe in mid-answer
+                continue
+            if status == 202:
+                self.accepted.append(event_id)
+                return
+
+    def finish(self) -> list[str]:
+        self._thread.join(120)
+        assert not self._thread.is_alive()
+        return self.accepted
+
+
+def all_done(flow: Flow) -> bool:
+    return (
+        cursors.lag_of_flow(flow.pk) == 0
+        and not Trace.objects.filter(flow=flow, state="running").exists()
+    )
+
+
+def check(flow: Flow, accepted: list[str], sink: Sink, deaths: int) -> None:
+    traced = list(Trace.objects.filter(flow=flow).values_list("event_id", flat=True))
+    assert sorted(traced) == sorted(accepted), "every accepted event has one trace"
+    expected = {event_id for event_id in accepted if int(event_id[1:]) % 2}
+    calls = Tally(sink.ids())
+    assert set(calls) == expected, "every expected call happened, and no other"
+    keys: dict[str, set[str]] = {}
+    for call in sink.calls:
+        keys.setdefault(call.json["id"], set()).add(call.key)
+    assert all(len(found) == 1 for found in keys.values()), "repeats carry the same key"
+    repeats = sum(calls.values()) - len(calls)
+    assert repeats <= LIMIT * deaths, f"{repeats} repeats"
+    assert not Effect.objects.exists()
+    assert_balanced(flow)
