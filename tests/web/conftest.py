@@ -52,12 +52,17 @@ class World(NamedTuple):
 @pytest.fixture(autouse=True)
 def _fresh(db: None, valkey: str, settings: Any) -> Iterator[None]:
     """Rolled-back tests use ids again: what the process remembers by id must go with them."""
-    channels.forget()
-    for cached in (load_plan, cursors.workspace_of, cursors.channel_of):
-        cached.cache_clear()
+    _forget()
     yield
     process.stop(2.0)
     forget_celery_connections()
+    _forget()  # tests of other rooms may follow in this process
+
+
+def _forget() -> None:
+    channels.forget()
+    for cached in (load_plan, cursors.workspace_of, cursors.channel_of):
+        cached.cache_clear()
 
 
 @pytest.fixture

@@ -101,9 +101,10 @@ def try_now(workspace_id: int, destination: str) -> bool:
     with sql.write():  # in the order of those who take effects: these first, then the gate
         for (retry_at,) in sql.fetch(f"SELECT retry_at{open_gate}", (name,)):
             sql.execute(
-                "UPDATE workflows_effect SET due_at = 0"
-                " WHERE due_at = %s AND owner = '' AND destination = %s",
-                (retry_at, destination),
+                "UPDATE workflows_effect SET due_at = 0 WHERE due_at <= %s AND owner = ''"
+                " AND destination = %s"
+                " AND flow_id IN (SELECT id FROM workflows_flow WHERE workspace_id = %s)",
+                (retry_at, destination, workspace_id),
             )
         return bool(
             sql.execute(
