@@ -5,51 +5,70 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('workflows', '0006_dead_letters'),
+        ("workflows", "0006_dead_letters"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='effect',
-            name='destination',
-            field=models.CharField(db_default='', max_length=200),
+            model_name="effect",
+            name="destination",
+            field=models.CharField(db_default="", max_length=200),
         ),
         migrations.AddField(
-            model_name='effect',
-            name='since',
+            model_name="effect",
+            name="since",
             field=models.FloatField(db_default=0),
         ),
         migrations.CreateModel(
-            name='Slot',
+            name="Slot",
             fields=[
-                ('pk', models.CompositePrimaryKey('gate', 'flow_id', 'number', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('gate', models.CharField(max_length=255)),
-                ('flow_id', models.BigIntegerField()),
-                ('number', models.BigIntegerField()),
-                ('until', models.FloatField()),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "gate",
+                        "flow_id",
+                        "number",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("gate", models.CharField(max_length=255)),
+                ("flow_id", models.BigIntegerField()),
+                ("number", models.BigIntegerField()),
+                ("until", models.FloatField()),
             ],
             options={
-                'indexes': [models.Index(fields=['flow_id', 'number'], name='slot_by_effect')],
+                "indexes": [models.Index(fields=["flow_id", "number"], name="slot_by_effect")],
             },
         ),
         migrations.CreateModel(
-            name='Gate',
+            name="Gate",
             fields=[
-                ('name', models.CharField(max_length=255, primary_key=True, serialize=False)),
-                ('destination', models.CharField(default='', max_length=200)),
-                ('at_once', models.PositiveIntegerField(default=0)),
-                ('per_second', models.FloatField(default=0)),
-                ('next_at', models.FloatField(default=0)),
-                ('opened_at', models.FloatField(null=True)),
-                ('retry_at', models.FloatField(default=0)),
-                ('pause_seconds', models.FloatField(default=0)),
-                ('error', models.CharField(default='', max_length=300)),
-                ('workspace', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='workflows.workspace')),
+                ("name", models.CharField(max_length=255, primary_key=True, serialize=False)),
+                ("destination", models.CharField(default="", max_length=200)),
+                ("at_once", models.PositiveIntegerField(default=0)),
+                ("per_second", models.FloatField(default=0)),
+                ("next_at", models.FloatField(default=0)),
+                ("opened_at", models.FloatField(null=True)),
+                ("retry_at", models.FloatField(default=0)),
+                ("pause_seconds", models.FloatField(default=0)),
+                ("error", models.CharField(default="", max_length=300)),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="workflows.workspace",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['workspace'], name='gate_by_workspace')],
+                "indexes": [models.Index(fields=["workspace"], name="gate_by_workspace")],
             },
         ),
     ]
