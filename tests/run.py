@@ -94,7 +94,7 @@ def turns() -> list[list[tuple[str, list[str]]]]:
         [
             ("SQLite", [*serial, *(f"--ignore={room}" for room in apart)]),
             ("SQLite", [*serial, *apart]),
-            ("PostgreSQL", [*serial, *rooms]),
+            ("PostgreSQL", ["-m", "serial and not sqlite_alone", *rooms]),
         ],
     ]
 
@@ -104,7 +104,8 @@ def run_pytest(name: str, words: list[str], environment: dict[str, str]) -> Coun
     begun = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         report, output = Path(folder) / "report.xml", Path(folder) / "output"
-        command = [sys.executable, "-m", "pytest", *words, f"--junitxml={report}"]
+        more = [f"--junitxml={report}", "--durations=12"]
+        command = [sys.executable, "-m", "pytest", *words, *more]
         with output.open("w") as out:
             code = subprocess.call(
                 command, cwd=servers.ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT
@@ -128,7 +129,9 @@ def _read_report(report: Path) -> Count:
 
 def run_on_both() -> tuple[Count, Count]:
     """All tests on SQLite, and on a PostgreSQL of their own those that touch the database."""
-    environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+    # Each source file is compiled once, not by each of a few hundred processes.
+    unwanted = ("DATABASE_URL", "PYTHONDONTWRITEBYTECODE")
+    environment = {name: value for name, value in os.environ.items() if name not in unwanted}
     counts = {"SQLite": Count(), "PostgreSQL": Count()}
     environments = {"SQLite": environment}
     with contextlib.ExitStack() as running, ThreadPoolExecutor() as pool:
