@@ -36,7 +36,7 @@ del os.environ["DJANGO_SETTINGS_MODULE"]
 
 from django.conf import settings  # noqa: E402
 from django.contrib.contenttypes.management import create_contenttypes  # noqa: E402
-from django.db import connection, connections  # noqa: E402
+from django.db import connections  # noqa: E402
 from django.db.models.signals import post_migrate  # noqa: E402
 
 assert HOME.resolve() == settings.EVENTFLOW_HOME, "the settings were loaded too early"
@@ -51,18 +51,6 @@ settings.PASSWORD_HASHERS = [
 settings.WHITENOISE_AUTOREFRESH = True
 post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
 post_migrate.disconnect(create_contenttypes)
-
-
-def _delete_all(style: object, tables: list[str], **how: bool) -> list[str]:
-    """Empty the tables after a test: on PostgreSQL, deleting the few rows is much quicker than the
-    TRUNCATE of Django, which makes new files for each table."""
-    deletions = "; ".join(f"DELETE FROM {connection.ops.quote_name(table)}" for table in tables)
-    unchecked = "SET LOCAL session_replication_role = replica"  # no order among the tables
-    return [f"{unchecked}; {deletions}"]
-
-
-if connection.vendor == "postgresql":
-    connection.ops.sql_flush = _delete_all  # type: ignore[method-assign]
 
 # Few examples here, since the whole suite is run often; `make soak` tries a thousand.
 hypothesis.settings.register_profile("quick", max_examples=25, deadline=None)
