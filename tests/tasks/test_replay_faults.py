@@ -1,42 +1,19 @@
 """A replay that is killed, cancelled, paced or made to wait loses nothing and doubles nothing."""
 
 import contextlib
-from typing import Any
 
 import pytest
 
 from tests import make
 from tests.servers import wait_until
 from tests.sink import Sink
+from tests.tasks.killing import Killed, kill_at
 from tests.tasks.replaying import drain, even, flow_with, play, settled, taken
 from workflows.models import Effect, Flow, Replay
 from workflows.storage import accounting, replays, replaywork, sql
 from workflows.storage.replays import Wish
 from workflows.tasks import jobs
 from workflows.tasks.replay import replay_slice
-
-
-class Killed(BaseException):
-    """As if the process had ended here."""
-
-
-def _kill_at(monkeypatch: pytest.MonkeyPatch, nth: int) -> list[int]:
-    """Let the nth statement that goes to the database end the process."""
-    seen = [0]
-    real = {name: getattr(sql, name) for name in ("execute", "fetch", "insert_many", "_run")}
-
-    def counting(name: str) -> Any:
-        def call(*args: Any, **kwargs: Any) -> Any:
-            seen[0] += 1
-            if seen[0] == nth:
-                raise Killed
-            return real[name](*args, **kwargs)
-
-        return call
-
-    for name in real:
-        monkeypatch.setattr(sql, name, counting(name))
-    return seen
 
 
 @pytest.mark.parametrize("mode", ["run", "skip_done", "shadow"])
@@ -62,7 +39,7 @@ def test_a_kill_between_any_two_statements_loses_and_repeats_nothing(
         nth += 1
         replay = replays.start(flow, Wish(mode))
         with monkeypatch.context() as patched:
-            seen = _kill_at(patched, nth)
+            seen = kill_at(patched, nth)
             with contextlib.suppress(Killed):
                 replay_slice(replay.pk)
             was_killed = seen[0] >= nth

@@ -1,0 +1,30 @@
+"""A process that ends between two statements to the database, wherever a test wants it to."""
+
+from typing import Any
+
+import pytest
+
+from workflows.storage import sql
+
+
+class Killed(BaseException):
+    """As if the process had ended here."""
+
+
+def kill_at(monkeypatch: pytest.MonkeyPatch, nth: int) -> list[int]:
+    """Let the nth statement that goes to the database end the process; how many went, so far."""
+    seen = [0]
+    real = {name: getattr(sql, name) for name in ("execute", "fetch", "insert_many", "_run")}
+
+    def counting(name: str) -> Any:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            seen[0] += 1
+            if seen[0] == nth:
+                raise Killed
+            return real[name](*args, **kwargs)
+
+        return call
+
+    for name in real:
+        monkeypatch.setattr(sql, name, counting(name))
+    return seen
