@@ -72,7 +72,7 @@ def test_trying_now_lets_a_call_go_at_once() -> None:
     assert (row["state"], row["waiting"]) == ("open", 2)
     assert set(Effect.objects.values_list("due_at", flat=True)) == {0.0}
     assert Gate.objects.get().retry_at == 0.0
-    gates.open_breaker(flow.workspace_id, DOWN, "Nobody answered.")
+    gates.keep_open(flow.workspace_id, DOWN, "Nobody answered.")
     assert Gate.objects.get().pause_seconds == gates.FIRST_PAUSE
     elsewhere = program("admin", space=make.workspace("elsewhere"))
     elsewhere.expect(409, "POST", "destinations/try", {"destination": DOWN})

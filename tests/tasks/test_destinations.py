@@ -7,7 +7,7 @@ from tests.accounting import assert_balanced
 from tests.servers import wait_until
 from tests.sink import Sink
 from workflows.models import Flow, Gate, Trace
-from workflows.storage import destinations, gates
+from workflows.storage import destinations, gates, passage
 from workflows.tasks import jobs
 
 
@@ -16,7 +16,7 @@ def down(sink: Sink, monkeypatch: pytest.MonkeyPatch) -> Flow:
     """A flow whose destination is down, and left alone for an hour."""
     monkeypatch.setattr(gates, "FIRST_PAUSE", 3_600.0)
     monkeypatch.setattr(gates, "LONGEST_PAUSE", 3_600.0)
-    monkeypatch.setattr(gates, "PROBE_SECONDS", 0.2)
+    monkeypatch.setattr(passage, "PROBE_SECONDS", 0.2)
     sink.answer = lambda call: (503, {}, b"")
     retry = {"attempts": 10, "first_seconds": 0.01, "cap_seconds": 0.01}
     node: make.Node = ("call", "consumer.http", {"url": f"{sink.url}/", "retry": retry})

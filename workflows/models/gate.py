@@ -20,8 +20,10 @@ class Gate(models.Model):
     at_once = models.PositiveIntegerField(default=0)  # 0: no limit
     per_second = models.FloatField(default=0)
     next_at = models.FloatField(default=0)  # when the rate lets the next one through
+    queued_until = models.FloatField(default=0)  # the last moment that was given to one that waits
     opened_at = models.FloatField(null=True)  # null: closed
     retry_at = models.FloatField(default=0)
+    tried_until = models.FloatField(default=0)  # end of the lease of the effect that tries it
     pause_seconds = models.FloatField(default=0)
     error = models.CharField(max_length=300, default="")
 

@@ -7,14 +7,14 @@ good reply closes it.
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import NamedTuple
 
 from workflows.engine.effects import Reply, destination
 from workflows.engine.limits import NO_LIMITS, Limits
 from workflows.engine.plan import Plan
 from workflows.engine.walk import Ask
-from workflows.storage import cursors, dbclock, gates, work
+from workflows.storage import cursors, dbclock, gates, passage, work
 from workflows.storage.plans import load_plan
 from workflows.storage.work import TakenEffect
 from workflows.tasks.owner import owner
@@ -29,7 +29,7 @@ class Breakers:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._failures: defaultdict[str, int] = defaultdict(int)
-        self._opened: dict[str, float] = {}  # name -> monotonic time at which we learned of it
+        self._opened: set[str] = set()
         self._guarded: set[str] = set()
         self._looked_at = 0.0
 
@@ -41,26 +41,27 @@ class Breakers:
                 self._looked_at = now
                 found = gates.guarded()
                 self._guarded = set(found)
-                opened = [name for name, is_open in found.items() if is_open]
-                self._opened = {name: self._opened.get(name, now) for name in opened}
+                self._opened = {name for name, is_open in found.items() if is_open}
             return name in self._guarded
 
-    def note(self, workspace_id: int, to: str, begun: float, reply: Reply) -> None:
-        """Learn from the reply to an effect that was begun at `begun` (monotonic)."""
+    def note(self, workspace_id: int, to: str, reply: Reply, is_probe: bool) -> None:
+        """Learn from a reply. Only a probe's failure says anything new of what is down: other
+        effects were under way when that was found out."""
         name = gates.destination_gate(workspace_id, to)
         with self._lock:
             if not _is_down(reply):
                 self._failures.pop(name, None)
-                if self._opened.pop(name, None) is not None:
+                if name in self._opened or is_probe:
+                    self._opened.discard(name)
                     gates.close_breaker(workspace_id, to)
                 return
             self._failures[name] += 1
-            opened = self._opened.get(name)
-            # What was under way when it opened says nothing new.
-            if (self._failures[name] >= THRESHOLD) if opened is None else begun > opened:
-                says = reply.message or f"It answered {reply.status}."
+            says = reply.message or f"It answered {reply.status}."
+            if is_probe:
+                gates.keep_open(workspace_id, to, says)
+            elif self._failures[name] >= THRESHOLD and name not in self._opened:
                 gates.open_breaker(workspace_id, to, says)
-                self._opened[name] = time.monotonic()
+                self._opened.add(name)
                 self._guarded.add(name)
 
 
@@ -77,35 +78,39 @@ def free_to_go(flow_id: int, plan: Plan, ask: Ask, breakers: Breakers) -> bool:
 
 
 class Admitted(NamedTuple):
-    """What may go out of that which was taken; who of it has a slot; and when the next of the
-    others is due again (Unix seconds)."""
+    """What may go out of that which was taken; what of it, by (flow, number), has a slot or tries
+    a destination that is down; and when the next of the others is due again (Unix seconds)."""
 
     rows: list[TakenEffect]
     slotted: set[tuple[int, int]]
+    probes: set[tuple[int, int]]
     again_at: float | None
 
 
-def hold_back(taken: Sequence[TakenEffect]) -> Admitted:
-    """Give back what limits and breakers keep. In the transaction that took the effects."""
+def hold_back(taken: Sequence[TakenEffect], free: Container[tuple[int, int]]) -> Admitted:
+    """Give back what limits and breakers keep; nothing of `free`, by (flow, number). In the
+    transaction that took the effects."""
     due = [
-        gates.Due(
+        passage.Due(
             row.flow_id,
             row.number,
-            row.version_id,
             row.node,
+            _limits_of(row.version_id, row.node),
             cursors.workspace_of(row.flow_id),
             row.destination,
             row.timeout_seconds,
         )
         for row in taken
+        if (row.flow_id, row.number) not in free
     ]
-    found = gates.sort(due, _limits_of, dbclock.now())
-    later = [(one.flow_id, one.number, moment) for one, moment in found.later]
+    found = passage.sort(due, dbclock.now())
+    later = [(*one.place, moment) for one, moment in found.later]
     work.postpone_effects(owner(), later)
-    passed = {(one.flow_id, one.number) for one in found.passed}
+    held = {one.place for one, _ in found.later}
     return Admitted(
-        [row for row in taken if (row.flow_id, row.number) in passed],
+        [row for row in taken if (row.flow_id, row.number) not in held],
         found.slotted,
+        found.probes,
         min((moment for _, moment in found.later), default=None),
     )
 

@@ -49,6 +49,7 @@ class InFlight(msgspec.Struct, frozen=True):
     begun: float  # time.monotonic() before its lease was asked for
     since: float  # Unix seconds: when its first call was due
     has_slot: bool = False  # of a limited gate, to be given back
+    is_probe: bool = False  # it tries a destination that is down
     known: Reply | None = None  # it was done before, and this was the answer
 
     @property

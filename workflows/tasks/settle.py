@@ -47,7 +47,7 @@ def settle(batch: Sequence[tuple[InFlight, Reply]]) -> None:
     for flight, reply in batch:
         workspace_id = cursors.workspace_of(flight.flow_id)
         if flight.known is None:  # else the world wasn't asked
-            breakers().note(workspace_id, destination(flight.effect), flight.begun, reply)
+            breakers().note(workspace_id, destination(flight.effect), reply, flight.is_probe)
     end_parked(
         [
             Parked(
@@ -272,7 +272,9 @@ def take(limit: int, busy: Iterable[Where]) -> tuple[list[InFlight], float | Non
         return [], None
     begun = time.monotonic()
     with sql.write():
-        admitted = hold_back(work.take_effects(owner(), limit, list(busy)))
+        rows = work.take_effects(owner(), limit, list(busy))
+        known = {(row.flow_id, row.number): reply for row in rows if (reply := _known(row))}
+        admitted = hold_back(rows, known)
     out = []
     for row in admitted.rows:
         event, origin, channel_id = event_of_row(row.ref, row.event)
@@ -294,7 +296,8 @@ def take(limit: int, busy: Iterable[Where]) -> tuple[list[InFlight], float | Non
                 begun=begun,
                 since=row.since,
                 has_slot=(row.flow_id, row.number) in admitted.slotted,
-                known=_known(row),
+                is_probe=(row.flow_id, row.number) in admitted.probes,
+                known=known.get((row.flow_id, row.number)),
             )
         )
     return out, admitted.again_at

@@ -1,0 +1,105 @@
+"""What may go out, decided at moments that the tests name: limits and breakers without a clock."""
+
+import time
+from collections.abc import Sequence
+
+import pytest
+
+from workflows.engine.limits import NO_LIMITS, Limits
+from workflows.models import Gate, Slot
+from workflows.storage import gates, passage, sql
+from workflows.storage.work import EFFECT_MARGIN_SECONDS
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SPACE, FLOW, DOWN = 7, 3, "https://down.example"
+TIME_OUT = 60.0
+
+
+def due(number: int, limits: Limits = NO_LIMITS) -> passage.Due:
+    return passage.Due(FLOW, number, "call", limits, SPACE, DOWN, TIME_OUT)
+
+
+def sort(effects: Sequence[passage.Due], now: float) -> passage.Sorted:
+    with sql.write():
+        return passage.sort(effects, now)
+
+
+def opened() -> float:
+    """Open the breaker; when it may be tried for the first time."""
+    gates.open_breaker(SPACE, DOWN, "Nobody answered.")
+    return Gate.objects.get().retry_at
+
+
+def test_a_slot_lasts_as_long_as_the_lease_of_its_effect() -> None:
+    sort([due(1, Limits(at_once=1))], 1_000.0)
+    assert Slot.objects.get().until == 1_000.0 + TIME_OUT + EFFECT_MARGIN_SECONDS
+
+
+def test_while_one_effect_tries_a_destination_no_other_one_does() -> None:
+    start = opened()
+    assert sort([due(1), due(2)], start - 0.1).probes == set()
+    assert sort([due(1), due(2)], start).probes == {(FLOW, 1)}
+    moment = start
+    while moment < start + TIME_OUT + EFFECT_MARGIN_SECONDS:
+        found = sort([due(2), due(3)], moment)
+        assert found.passed == []
+        assert {later - moment <= passage.PROBE_SECONDS for _, later in found.later} == {True}
+        moment = found.later[0][1]
+    # The one that tried it never came back: its process died.
+    assert sort([due(2), due(3)], moment).probes == {(FLOW, 2)}
+
+
+def test_after_a_failed_try_the_next_one_follows_when_the_longer_pause_is_over() -> None:
+    start = opened()
+    sort([due(1)], start)
+    gates.keep_open(SPACE, DOWN, "Nobody answered.")
+    gate = Gate.objects.get()
+    assert gate.pause_seconds == 2 * gates.FIRST_PAUSE
+    assert sort([due(2)], gate.retry_at - 0.1).passed == []
+    assert sort([due(2), due(3)], gate.retry_at).probes == {(FLOW, 2)}
+
+
+def test_after_a_good_try_everything_goes() -> None:
+    sort([due(1)], opened())
+    gates.close_breaker(SPACE, DOWN)
+    found = sort([due(2), due(3)], time.time())
+    assert ([one.number for one in found.passed], found.probes) == ([2, 3], set())
+
+
+def test_processes_that_find_out_together_open_a_breaker_once() -> None:
+    start = opened()
+    sort([due(1)], start)
+    for _ in range(3):
+        gates.open_breaker(SPACE, DOWN, "Nobody answered.")
+    gate = Gate.objects.get()
+    assert (gate.retry_at, gate.pause_seconds) == (start, gates.FIRST_PAUSE)
+    assert sort([due(2)], start).passed == []
+
+
+def test_an_effect_that_is_taken_again_has_no_slot_of_its_own_in_its_way() -> None:
+    limited = Limits(at_once=1)
+    sort([due(1, limited)], 1_000.0)
+    assert sort([due(2, limited)], 1_001.0).passed == []
+    assert sort([due(1, limited)], 1_001.0).slotted == {(FLOW, 1)}
+    assert Slot.objects.count() == 1
+
+
+PER_SECOND, BURST = 50.0, 26  # one, and what half a second saved up
+
+
+def test_a_rate_is_kept_in_every_span_of_time_and_used() -> None:
+    left = {number: 1_000.0 for number in range(100)}
+    passed: list[float] = []
+    while left:
+        now = min(left.values())
+        ready = [due(n, Limits(per_second=PER_SECOND)) for n in left if left[n] <= now]
+        found = sort(ready[:40], now)
+        for one in found.passed:
+            del left[one.number]
+            passed.append(now)
+        left.update({one.number: moment for one, moment in found.later})
+    for i, start in enumerate(passed):
+        for n, end in enumerate(passed[i:], 1):
+            assert n <= BURST + PER_SECOND * (end - start) + 1e-6
+    assert passed[-1] - passed[0] <= (100 - BURST) / PER_SECOND + 0.1
