@@ -65,7 +65,7 @@ def guarded() -> dict[str, bool]:
 
 
 def of_workspace(workspace_id: int, limit: int = 500) -> list[Gate]:
-    """The destinations of a workspace that have a limit or a breaker's history."""
+    """The destinations of a workspace that have a limit or are down, or were so a minute ago."""
     rows = sql.fetch(
         f"SELECT {COLUMNS} FROM workflows_gate WHERE workspace_id = %s AND destination <> ''"
         " ORDER BY destination LIMIT %s",

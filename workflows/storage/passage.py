@@ -16,7 +16,7 @@ from workflows.storage.work import EFFECT_MARGIN_SECONDS
 PROBE_SECONDS = 2.0  # while one effect tries a destination, the others look again so often
 _BUSY_SECONDS = 0.05  # when to look again for a slot
 _LONGEST_WAIT = 5.0  # until what waits for a limit asks again, which may have changed by then
-_BURST_SECONDS = 0.5  # what a rate didn't use of this time may go out together
+BURST_SECONDS = 0.5  # what a rate didn't use of this time may go out together
 
 
 class Due(NamedTuple):
@@ -175,7 +175,7 @@ class _Passage:
                 self._slots.append((name, *one.place, until))
                 out.slotted.add(one.place)
             if gate.per_second:
-                earliest = max(self._next_at[name], self._now - _BURST_SECONDS)
+                earliest = max(self._next_at[name], self._now - BURST_SECONDS)
                 self._next_at[name] = earliest + 1 / gate.per_second
 
     def write(self) -> None:

@@ -125,6 +125,11 @@ def effects_due() -> bool:
 
 def hand_back_effects(owner: str) -> int:
     """Make due at once what `owner` took and won't do. For a clean stop."""
+    sql.execute(
+        "DELETE FROM workflows_slot WHERE (flow_id, number) IN"
+        " (SELECT flow_id, number FROM workflows_effect WHERE owner = %s)",
+        (owner,),
+    )
     return sql.execute(
         f"UPDATE workflows_effect SET owner = '', due_at = {sql.now_sql()} WHERE owner = %s",
         (owner,),

@@ -10,6 +10,7 @@ from django.db import close_old_connections
 from workflows.storage import (
     cursors,
     deadletters,
+    gatesweep,
     overdue,
     redrivework,
     replaywork,
@@ -97,9 +98,10 @@ def audit() -> None:
 
 @shared_task(name="workflows.prune")
 def prune() -> None:
-    """Delete what retention lets go, in small batches."""
+    """Delete what retention lets go and what nobody needs, in small batches."""
     close_old_connections()
     retention.prune()
+    gatesweep.sweep()
     deadletters.forget()
 
 
