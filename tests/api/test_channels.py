@@ -64,3 +64,18 @@ def test_a_channel_tells_how_far_behind_each_reader_is() -> None:
     (reader,) = shown["readers"]
     assert (reader["lag"], reader["expired"], shown["lag_policy"]) == (5, 0, "expire")
     assert since - 1 <= reader["oldest"] <= time.time()
+
+
+def test_a_channel_is_told_which_fields_it_indexes() -> None:
+    api = client.program()
+    made = api.expect(201, "POST", "channels", {"slug": "shared", "indexed_fields": ["key"]})
+    assert made["indexed_fields"] == ["key"]
+    paths = ["data.order_id", "key"]
+    shown = api.expect(200, "PATCH", "channels/shared", {"indexed_fields": paths})
+    assert sorted(shown["indexed_fields"]) == paths
+    assert [index["whole"] for index in shown["indexes"]] == [False, False]
+    shown = api.expect(200, "PATCH", "channels/shared", {"retention_days": 3})
+    assert sorted(shown["indexed_fields"]) == paths
+    assert api.expect(200, "PATCH", "channels/shared", {"indexed_fields": []})["indexes"] == []
+    for wrong in (["order_id"], ["key", "key"], [f"data.f{n}" for n in range(6)], "key"):
+        api.expect(422, "PATCH", "channels/shared", {"indexed_fields": wrong})

@@ -225,3 +225,40 @@ def test_nothing_of_another_workspace_is_found(work: Work) -> None:
     for query in ("q=a", "q=7", "key=7", "id=a&source=/test"):
         body = elsewhere.expect(200, "GET", f"where?{query}")
         assert (body["events"], body["gone"]) == ([], [])
+
+
+def test_an_indexed_field_finds_its_events_however_the_question_is_put(work: Work) -> None:
+    api = program()
+    flow = make.published(make.order_document())
+    api.expect(200, "PATCH", "channels/orders.in", {"indexed_fields": ["data.amount"]})
+    make.append(flow, [make.event("a", 4711), make.event("b", 4712)])
+    for query in ("field=data.amount&value=4711", "q=data.amount%3D4711", "q=data.amount%3D4711.0"):
+        body = api.expect(200, "GET", f"where?{query}")
+        assert [event["id"] for event in body["events"]] == ["a"]
+        (index,) = body["indexes"]
+        assert (index["channel"], index["field"]) == ("orders.in", "data.amount")
+        assert index["since"] is not None
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("field=data.customer&value=7", "Indexed are data.amount (in orders.in)."),
+        ("q=data.customer%3D7", "Indexed are data.amount (in orders.in)."),
+        ("field=data.amount", "Say which value"),
+        (f"field=data.amount&value={'7' * 1_001}", "1,000 characters"),
+    ],
+)
+def test_a_field_that_cannot_be_looked_up_is_a_problem_that_says_why(query: str, says: str) -> None:
+    make.published(make.order_document())
+    api = program()
+    api.expect(200, "PATCH", "channels/orders.in", {"indexed_fields": ["data.amount"]})
+    assert says in api.expect(400, "GET", f"where?{query}")["detail"]
+
+
+def test_fields_of_another_workspace_are_not_told_of() -> None:
+    make.published(make.order_document())
+    program().expect(200, "PATCH", "channels/orders.in", {"indexed_fields": ["data.amount"]})
+    elsewhere = program(space=make.workspace("elsewhere"))
+    told = elsewhere.expect(400, "GET", "where?field=data.amount&value=7")["detail"]
+    assert "orders" not in told

@@ -8,7 +8,7 @@ from django.test import Client
 from tests import make
 from tests.web.conftest import World
 from workflows.models import Channel
-from workflows.storage import channeledits
+from workflows.storage import channeledits, indexed
 
 Browser = Callable[[str], Client]
 GOOD = {
@@ -53,3 +53,24 @@ def test_the_list_tells_since_when_events_wait(world: World, browser: Browser) -
     page = browser("viewer").get("/w/main/channels").content.decode()
     assert "Oldest unread" in page
     assert page.count("<time") == 1
+
+
+@pytest.mark.parametrize(
+    ("typed", "status", "kept"),
+    [
+        ("data.order_id, key", 302, ["data.order_id", "key"]),
+        ("key", 302, ["key"]),
+        ("", 302, []),
+        ("order_id", 422, ["subject"]),
+    ],
+)
+def test_indexed_fields_are_named_one_after_the_other(
+    world: World, browser: Browser, typed: str, status: int, kept: list[str]
+) -> None:
+    channel = channeledits.make(world.space.pk, "shared", indexed_fields=["subject"])
+    client = browser("editor")
+    assert "subject" in client.get("/w/main/channels/shared").content.decode()
+    answer = client.post("/w/main/channels/shared", {**GOOD, "indexed_fields": typed})
+    assert answer.status_code == status
+    fields = indexed.of_channels([channel.pk])[channel.pk]
+    assert sorted(field.path for field in fields) == kept

@@ -56,3 +56,9 @@ def test_the_search_offers_to_tell_where_it_is(world: World, browser: Browser) -
     text = browser("viewer").get("/w/main/search", {"q": "a&b/c"}).content.decode()
     assert 'href="/w/main/where?q=a%26b%2Fc"' in text
     assert "Where is “a&amp;b/c”?" in text
+
+
+def test_a_field_that_is_not_indexed_leads_to_the_channels(world: World, browser: Browser) -> None:
+    text = ask(browser("viewer"), "data.order_id=4711")
+    assert "No channel indexes data.order_id." in text
+    assert 'href="/w/main/channels"' in text

@@ -14,11 +14,12 @@ from workflows.api.problems import Problem
 from workflows.api.reading import read_body
 from workflows.api.schema import operation
 from workflows.models import Channel
-from workflows.storage import channeledits, channels, figures
+from workflows.storage import channeledits, channels, figures, indexed
 
 
 def _rows(found: list[Channel]) -> list[dict[str, Any]]:
     how = figures.of_channels([channel.pk for channel in found])
+    fields = indexed.of_channels([channel.pk for channel in found])
     lines = [
         {
             "slug": channel.slug,
@@ -28,6 +29,11 @@ def _rows(found: list[Channel]) -> list[dict[str, Any]]:
             "lag_limit": channel.lag_limit,
             "lag_policy": channel.lag_policy,
             "key_expression": channel.key_expression,
+            "indexed_fields": [field.path for field in fields[channel.pk]],
+            "indexes": [
+                {"field": field.path, "whole": field.is_whole, "since": field.since}
+                for field in fields[channel.pk]
+            ],
             "inbox_of": channel.flow.slug if channel.flow else None,
             "events": how[channel.pk].events,
             "lag": how[channel.pk].lag,

@@ -7,6 +7,12 @@ from rest_framework import serializers
 from workflows.api.shapes import refusing
 from workflows.engine import names
 from workflows.engine.eventkey import key_refusal
+from workflows.engine.indexing import MOST_FIELDS, fields_refusal
+
+
+def _check_fields(paths: list[str]) -> None:
+    if says := fields_refusal(paths):
+        raise serializers.ValidationError(says)
 
 
 class ReaderShape(serializers.Serializer[Any]):
@@ -20,6 +26,15 @@ class ReaderShape(serializers.Serializer[Any]):
     expired = serializers.IntegerField(help_text="Events it was moved past, being too far behind.")
 
 
+class IndexedFieldShape(serializers.Serializer[Any]):
+    field = serializers.CharField()
+    whole = serializers.BooleanField(help_text="Whether all events of the channel are in it.")
+    since = serializers.FloatField(
+        allow_null=True,
+        help_text="While it isn't whole: events accepted after this moment are, Unix seconds.",
+    )
+
+
 class ChannelShape(serializers.Serializer[Any]):
     slug = serializers.CharField()
     name = serializers.CharField()
@@ -28,6 +43,8 @@ class ChannelShape(serializers.Serializer[Any]):
     lag_limit = serializers.IntegerField()
     lag_policy = serializers.CharField()
     key_expression = serializers.CharField()
+    indexed_fields = serializers.ListField(child=serializers.CharField())
+    indexes = IndexedFieldShape(many=True)
     inbox_of = serializers.CharField(
         allow_null=True, help_text="The flow whose private inbox it is; null for a shared one."
     )
@@ -57,6 +74,15 @@ class ChannelChange(serializers.Serializer[Any]):
         allow_blank=True,
         validators=[refusing(key_refusal)],
         help_text="CEL: the key of events without partitionkey and subject; empty: their id.",
+    )
+
+    indexed_fields = serializers.ListField(
+        child=serializers.CharField(max_length=200),
+        max_length=20,
+        required=False,
+        validators=[_check_fields],
+        help_text="What `where` finds events by: key, data.order_id, or an attribute. At most"
+        f" {MOST_FIELDS}; these and no others.",
     )
 
 

@@ -9,6 +9,7 @@ from rest_framework.response import Response
 
 from workflows.api.auth import READ_TRACES
 from workflows.api.base import ApiView, shown
+from workflows.api.problems import Problem
 from workflows.api.schema import operation
 from workflows.storage import whereabouts
 from workflows.storage.fates import Place
@@ -47,14 +48,26 @@ class WhereEventShape(serializers.Serializer[Any]):
     places = PlaceShape(many=True)
 
 
+class IndexShape(serializers.Serializer[Any]):
+    channel = serializers.CharField()
+    field = serializers.CharField()
+    since = serializers.CharField(
+        allow_null=True,
+        help_text="Only events accepted after this moment are sure to be found, since older ones"
+        f" are being added; null: all are. {_MOMENT}",
+    )
+
+
 class WhereShape(serializers.Serializer[Any]):
     events = WhereEventShape(many=True)
     more = serializers.BooleanField(
         help_text=f"Whether more than these {whereabouts.MOST_EVENTS} events fit."
     )
     gone = PlaceShape(many=True)
+    indexes = IndexShape(many=True, help_text="The indexed fields that were asked.")
     searched = serializers.IntegerField(
-        help_text="Newest offsets of the key's partition in each channel that were looked through."
+        help_text="Newest offsets of the key's partition that were looked through in each channel"
+        " that doesn't index its key; 0 when every one does."
     )
 
 
@@ -65,12 +78,16 @@ class Where(ApiView):
         READ_TRACES,
         WhereShape,
         params={
-            "q": "An id or a key; or parts with names: `id=… key=… source=…`.",
+            "q": "An id or a key; or parts with names: `id=… key=… source=…`,"
+            " or an indexed field: `data.order_id=…`.",
             "id": "An event's id, whole.",
             "key": "A key, whole: the newest events of it.",
             "source": "The event's source, with an id or a key. It also finds what was accepted"
             " earlier and isn't stored any more.",
+            "field": "A field that a channel indexes, such as data.order_id.",
+            "value": "What the field has: a text or a number, whole.",
         },
+        also={400: "No channel indexes the field."},
     )
     def get(self, request: Request) -> Response:
         asked = read_question(self.asked("q"))
@@ -79,10 +96,14 @@ class Where(ApiView):
             self.asked("id") or asked.id,
             self.asked("key") or asked.key,
             self.asked("source") or asked.source,
+            self.asked("field"),
+            self.asked("value"),
         )
-        return Response(
-            shown(WhereShape, _body(whereabouts.answer(self.caller.workspace_id, question)))
-        )
+        try:
+            answer = whereabouts.answer(self.caller.workspace_id, question)
+        except whereabouts.Unanswerable as refused:
+            raise Problem(400, str(refused), field="field") from None
+        return Response(shown(WhereShape, _body(answer)))
 
 
 def _body(answer: Answer) -> dict[str, Any]:
@@ -90,6 +111,14 @@ def _body(answer: Answer) -> dict[str, Any]:
         "events": [_event(found) for found in answer.events],
         "more": answer.is_cut,
         "gone": [_place(place) for place in answer.gone],
+        "indexes": [
+            {
+                "channel": index.channel,
+                "field": index.path,
+                "since": None if index.since is None else moment(index.since),
+            }
+            for index in answer.indexes
+        ],
         "searched": answer.searched,
     }
 

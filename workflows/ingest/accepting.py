@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from workflows.engine.eventkey import event_key
+from workflows.engine.indexing import marks_of
 from workflows.ingest import reading
 from workflows.ingest.problems import Problem
 from workflows.ingest.reading import Read
@@ -52,6 +53,7 @@ def incoming_of(
         digest=digest_of(event["source"], event["id"]),
         body=body,
         keep_seconds=channel.keep_seconds,
+        marks=marks_of(channel.indexed, event, key) if channel.indexed else (),
     )
 
 

@@ -17,6 +17,7 @@ from workflows.models.flow import (
     Subscription,
 )
 from workflows.models.gate import Gate, Slot
+from workflows.models.indexed import IndexedField, IndexedValue
 from workflows.models.log import Channel, Event, Head, Seen
 from workflows.models.people import ApiToken, Connection, Membership, Workspace
 from workflows.models.replay import Difference, Replay, ShadowHeld, ShadowState
@@ -46,6 +47,8 @@ __all__ = [
     "Head",
     "Held",
     "Hook",
+    "IndexedField",
+    "IndexedValue",
     "Membership",
     "Memory",
     "Minute",

@@ -1,21 +1,25 @@
 """How do people make, change and remove shared channels?"""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import transaction
 
 from workflows.models import Channel, Head, Subscription
-from workflows.storage import channels, cursors, sql
+from workflows.storage import channels, cursors, indexed, sql
 
 
 class InUse(Exception):
     """The channel can't be removed; the text says why, and what to do."""
 
 
-def make(workspace_id: int, slug: str, **settings: Any) -> Channel:
+def make(
+    workspace_id: int, slug: str, *, indexed_fields: Sequence[str] = (), **settings: Any
+) -> Channel:
     """A new channel with its heads. Raises IntegrityError when the slug is taken."""
     with transaction.atomic():
         channel = Channel.objects.create(workspace_id=workspace_id, slug=slug, **settings)
+        indexed.choose(channel, indexed_fields)
         Head.objects.bulk_create(
             [Head(channel=channel, partition=i) for i in range(channel.partitions)]
         )
@@ -23,15 +27,20 @@ def make(workspace_id: int, slug: str, **settings: Any) -> Channel:
     return channel
 
 
-def change(channel: Channel, **settings: Any) -> None:
+def change(
+    channel: Channel, *, indexed_fields: Sequence[str] | None = None, **settings: Any
+) -> None:
     """Set anything but the partitions, which never change. Raises `InUse` for a key expression
     that isn't to be changed here or now."""
     if settings.get("key_expression", channel.key_expression) != channel.key_expression:
         _check_key(channel, str(settings["key_expression"]))
     for name, value in settings.items():
         setattr(channel, name, value)
-    if settings:
-        channel.save(update_fields=list(settings))
+    with transaction.atomic():
+        if settings:
+            channel.save(update_fields=list(settings))
+        if indexed_fields is not None:
+            indexed.choose(channel, indexed_fields)
     channels.forget()
 
 
@@ -70,6 +79,7 @@ def remove(channel: Channel) -> None:
                 sql.execute(f"DELETE FROM {table} WHERE subscription_id = %s", (one.pk,))
         for table in ("workflows_event", "workflows_seen", "workflows_answer"):
             sql.execute(f"DELETE FROM {table} WHERE channel_id = %s", (channel.pk,))
+        indexed.drop("SELECT id FROM workflows_channel WHERE id = %s", (channel.pk,))
         channel.delete()
     channels.forget()
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
+from workflows.engine.indexing import Indexed, field_of
 from workflows.models import Channel, Head
 from workflows.storage import sql
 
@@ -27,6 +28,7 @@ class ChannelRow(NamedTuple):
     private: bool  # a producer's inbox
     blocks: bool  # past the lag limit new events are refused; otherwise old ones expire
     key_expression: str
+    indexed: tuple[Indexed, ...] = ()
 
 
 _cache: dict[tuple[int, str], tuple[float, ChannelRow | None]] = {}
@@ -35,15 +37,16 @@ _CACHE_LIMIT = 10_000
 
 
 _SELECT = (
-    "SELECT id, slug, partitions, retention_days, lag_limit, flow_id, lag_policy, key_expression"
-    " FROM workflows_channel WHERE "
+    "SELECT c.id, c.slug, c.partitions, c.retention_days, c.lag_limit, c.flow_id, c.lag_policy,"
+    " c.key_expression, i.id, i.path FROM workflows_channel c"
+    " LEFT JOIN workflows_indexedfield i ON i.channel_id = c.id AND i.removed_at IS NULL WHERE "
 )
 
 
 def _row(rows: list[sql.Row]) -> ChannelRow | None:
     if not rows:
         return None
-    channel_id, slug, partitions, days, lag_limit, flow_id, policy, key = rows[0]
+    channel_id, slug, partitions, days, lag_limit, flow_id, policy, key, *_ = rows[0]
     return ChannelRow(
         id=channel_id,
         slug=slug,
@@ -53,12 +56,13 @@ def _row(rows: list[sql.Row]) -> ChannelRow | None:
         private=flow_id is not None,
         blocks=policy == Channel.LagPolicy.BLOCK,
         key_expression=key,
+        indexed=tuple(field_of(*row[-2:]) for row in rows if row[-1] is not None),
     )
 
 
 def by_id(channel_id: int) -> ChannelRow:
     """The channel of that id. Raises LookupError when it is gone."""
-    found = _row(sql.fetch(f"{_SELECT} id = %s", (channel_id,)))
+    found = _row(sql.fetch(f"{_SELECT} c.id = %s", (channel_id,)))
     if found is None:
         raise LookupError(f"channel {channel_id} was deleted")
     return found
@@ -70,7 +74,7 @@ def find(workspace_id: int, slug: str) -> ChannelRow | None:
     cached = _cache.get((workspace_id, slug))
     if cached is not None and cached[0] > now:
         return cached[1]
-    found = _row(sql.fetch(f"{_SELECT} workspace_id = %s AND slug = %s", (workspace_id, slug)))
+    found = _row(sql.fetch(f"{_SELECT} c.workspace_id = %s AND c.slug = %s", (workspace_id, slug)))
     with _cache_lock:
         if len(_cache) >= _CACHE_LIMIT:
             _cache.clear()

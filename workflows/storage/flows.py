@@ -24,7 +24,7 @@ from workflows.models import (
     Timer,
 )
 from workflows.nodes.registry import node_types
-from workflows.storage import channels, gaps, removals, runs, sql
+from workflows.storage import channels, gaps, indexed, removals, runs, sql
 
 Document = dict[str, Any]
 
@@ -322,6 +322,7 @@ def delete(flow: Flow) -> None:
                 " (SELECT id FROM workflows_channel WHERE flow_id = %s)",
                 (flow.pk,),
             )
+        indexed.drop("SELECT id FROM workflows_channel WHERE flow_id = %s", (flow.pk,))
         Flow.objects.filter(pk=flow.pk).update(published=None)
         flow.delete()
     channels.forget()

@@ -27,6 +27,7 @@ class Incoming(msgspec.Struct, frozen=True):
     digest: bytes
     body: bytes
     keep_seconds: float  # how long a repeat of it is recognised
+    marks: tuple[tuple[int, int], ...] = ()  # what the channel's indexes keep of it
 
 
 class Position(NamedTuple):
@@ -172,8 +173,11 @@ def _lock_heads(rows: list[tuple[int, int, int]]) -> None:
 def _insert(fresh: list[Incoming], placed: Places, now: float) -> None:
     seen: list[Sequence[Any]] = []
     events: list[Sequence[Any]] = []
+    values: list[Sequence[Any]] = []
     for item in fresh:
         partition, offset = placed[item.channel_id, item.digest]
+        if item.marks:
+            values += [(*mark, partition, offset) for mark in item.marks]
         seen.append((item.channel_id, item.digest, partition, offset, now + item.keep_seconds))
         events.append(
             (
@@ -198,6 +202,8 @@ def _insert(fresh: list[Incoming], placed: Places, now: float) -> None:
         'channel_id, "partition", "offset", event_id, type, key, accepted_at, body',
         events,
     )
+    if values:
+        sql.insert_many("workflows_indexedvalue", 'field_id, digest, "partition", "offset"', values)
 
 
 def _place(seen: list[Sequence[Any]]) -> None:

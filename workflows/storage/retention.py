@@ -5,7 +5,7 @@ event that an effect, a held arrival or an open dead letter refers to. Deletes a
 appends never wait long.
 """
 
-from workflows.storage import replaywork, sql
+from workflows.storage import indexed, replaywork, sql
 
 _BATCH = 2_000
 _ANSWER_SECONDS = 3_600.0
@@ -69,6 +69,7 @@ def _prune_partition(channel_id: int, partition: int, tail: int, head: int, age:
         return 0
     with sql.write():
         _delete_traces(channel_id, partition, tail, until)
+        indexed.forget(channel_id, partition, until)
         gone = sql.execute(
             "DELETE FROM workflows_event"
             ' WHERE channel_id = %s AND "partition" = %s AND "offset" >= %s AND "offset" < %s',

@@ -1,13 +1,16 @@
-"""Which events are meant? Those of an id, or the newest of a key, in some channels."""
+"""Which events are meant? Those of an id, or the newest of a key or of an indexed field's value."""
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
-from workflows.storage import eventpages, log, sql
+from workflows.engine.indexing import KEY, form_at, meanings
+from workflows.storage import eventpages, indexed, log, sql
 from workflows.storage.eventpages import EventRow
+from workflows.storage.indexed import Field
+from workflows.storage.log import Stored
 from workflows.storage.pages import Place
 
 _SEARCHED = 200_000  # offsets that a search by key looks through, in all channels together
@@ -25,6 +28,8 @@ class Question(NamedTuple):
     id: str = ""
     key: str = ""
     source: str = ""
+    field: str = ""  # a path that some channel indexes
+    value: str = ""  # and what is there
 
 
 def read_question(text: str) -> Question:
@@ -34,32 +39,58 @@ def read_question(text: str) -> Question:
     return Question(any=pieces[0].strip(), **named)
 
 
-def find(channel_ids: Sequence[int], question: Question, most: int) -> list[tuple[EventRow, str]]:
+def named_field(question: Question, paths: Iterable[str]) -> Question:
+    """The question, with `data.order_id=4711` read as a field and its value, as with any other of
+    the `paths` before the sign."""
+    path, _, value = question.any.partition("=")
+    if not value or not (path.startswith("data.") or path in paths):
+        return question
+    return question._replace(any="", field=path, value=value)
+
+
+def find(
+    channel_ids: Sequence[int], question: Question, fields: Sequence[Field], most: int
+) -> list[tuple[EventRow, str]]:
     """The newest events of these channels that fit, at most `most`; each with its source.
 
-    An id has an index; a key is looked for among the newest `searched()` offsets.
+    An id has an index, and a field must have one. So may a key; where it has none, it is looked
+    for among the newest `searched()` offsets. `fields` are all that the channels index.
     """
-    limit = _READ if question.source else most
+    limit = _READ if question.source or question.field else most
     rows: dict[EventRow, None] = {}
+    if question.field:
+        among = [field for field in fields if field.path == question.field]
+        rows.update(dict.fromkeys(indexed.find(among, question.value, limit)))
+        return _newest(rows, question, most)
     wanted_id = question.id or question.any
     if wanted_id:
         by_id = eventpages.Wanted(id=wanted_id, key=question.key)
         rows.update(dict.fromkeys(eventpages.page(channel_ids, by_id, Place({}), limit)[0]))
     wanted_key = question.key or question.any
     if wanted_key and not question.id:
-        window = searched(len(channel_ids))
-        rows.update(dict.fromkeys(_by_key(channel_ids, wanted_key, window, limit)))
-    return _newest(rows, question.source, most)
+        keys = [field for field in fields if field.path == KEY]
+        rows.update(dict.fromkeys(indexed.find(keys, wanted_key, limit)))
+        others = _without_keys(channel_ids, fields)
+        window = searched(channel_ids, fields)
+        rows.update(dict.fromkeys(_by_key(others, wanted_key, window, limit)))
+    return _newest(rows, question, most)
 
 
-def searched(channels: int) -> int:
-    """How many offsets of each of so many channels a search by key looks through."""
-    return max(1_000, min(_SEARCHED_EACH, _SEARCHED // max(channels, 1)))
+def searched(channel_ids: Sequence[int], fields: Sequence[Field]) -> int:
+    """How many offsets a search by key looks through in each channel that doesn't index it."""
+    among = len(_without_keys(channel_ids, fields))
+    return among and max(1_000, min(_SEARCHED_EACH, _SEARCHED // among))
+
+
+def _without_keys(channel_ids: Sequence[int], fields: Sequence[Field]) -> list[int]:
+    """The channels that can't say by an index which events have a key."""
+    whole = {field.channel_id for field in fields if field.path == KEY and field.is_whole}
+    return [channel_id for channel_id in channel_ids if channel_id not in whole]
 
 
 def _by_key(channel_ids: Sequence[int], key: str, window: int, limit: int) -> list[EventRow]:
     """The newest events of a key: in each channel they lie in one partition, whose newest
-    `window` offsets are looked through. An index would slow every append down for this."""
+    `window` offsets are looked through. A channel may index its key, at a price for each append."""
     out: list[EventRow] = []
     for start in range(0, len(channel_ids), _AT_ONCE):
         some = channel_ids[start : start + _AT_ONCE]
@@ -81,18 +112,26 @@ def _by_key(channel_ids: Sequence[int], key: str, window: int, limit: int) -> li
     return out
 
 
-def _newest(rows: Iterable[EventRow], source: str, most: int) -> list[tuple[EventRow, str]]:
-    """The newest of these that are still there and of that source, if one is given; each with its
-    source. At most `most`."""
+def _newest(rows: Iterable[EventRow], question: Question, most: int) -> list[tuple[EventRow, str]]:
+    """The newest of these that are still there and fit, each with its source. At most `most`."""
     out: list[tuple[EventRow, str]] = []
     for row in sorted(rows, key=lambda row: row.accepted_at, reverse=True)[:_READ]:
         stored = log.read_one(row.channel_id, row.partition, row.offset)
-        its = "" if stored is None else _source(stored.body)
-        if stored is not None and source in ("", its):
-            out.append((row, its))
+        if stored is not None and _fits(stored, body := orjson.loads(stored.body), question):
+            out.append((row, str(body.get("source", ""))))
         if len(out) == most:
             break
     return out
+
+
+def _fits(stored: Stored, body: dict[str, Any], question: Question) -> bool:
+    if question.source not in ("", str(body.get("source", ""))):
+        return False
+    if not question.field:
+        return True
+    named = question.id in ("", stored.event_id) and question.key in ("", stored.key)
+    parts = tuple(question.field.split("."))
+    return named and form_at(parts, body, stored.key) in meanings(question.value)
 
 
 def _source(body: bytes) -> str:

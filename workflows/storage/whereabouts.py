@@ -2,9 +2,11 @@
 
 from typing import NamedTuple
 
-from workflows.storage import channels, flowrows, sought, sql, tracepages, versions
+from workflows.engine.indexing import KEY, LONGEST_VALUE
+from workflows.storage import channels, flowrows, indexed, sought, sql, tracepages, versions
 from workflows.storage.eventpages import EventRow
 from workflows.storage.fates import Place, of_trace
+from workflows.storage.indexed import Field
 from workflows.storage.parts import TraceRef
 from workflows.storage.runs import FIRST_SHADOW
 from workflows.storage.sought import Gone, Question
@@ -12,6 +14,7 @@ from workflows.storage.traces import TraceRow
 
 MOST_EVENTS = 10
 _READERS = 50  # subscriptions of one channel that are told of
+_TOLD = 20  # indexed fields that are named where one was asked for that isn't
 _RUNS = 20  # of one event through one subscription
 
 
@@ -28,20 +31,31 @@ class Found(NamedTuple):
     places: list[Place]
 
 
+class Unanswerable(Exception):
+    """Nothing was looked for; the text says why, and what to do."""
+
+
 class Answer(NamedTuple):
     """The newest events that fit. `is_cut`: there are more; `gone`: what was accepted, but isn't
-    stored any more; `searched`: offsets of each channel that a key was looked for in."""
+    stored any more; `indexes`: the indexed fields that were asked; `searched`: offsets of each
+    other channel that a key was looked for in, 0 when none was."""
 
     events: list[Found]
     is_cut: bool
     gone: list[Place]
+    indexes: list[Field]
     searched: int
+    field: str  # that was asked for; "" for an id or a key
 
 
 def answer(workspace_id: int, question: Question) -> Answer:
-    """Look everything up, by the indexes where there are some; the search by key is bounded."""
+    """Look everything up, by the indexes where there are some; the search by key is bounded.
+    Raises `Unanswerable` for a field that no channel indexes."""
     slugs = channels.slugs(workspace_id)
-    found = sought.find(sorted(slugs), question, MOST_EVENTS + 1)
+    fields = indexed.of_workspace(workspace_id)
+    question = sought.named_field(question, {field.path for field in fields})
+    _check_field(question, fields)
+    found = sought.find(sorted(slugs), question, fields, MOST_EVENTS + 1)
     told = [
         Found(
             row.event_id,
@@ -55,7 +69,7 @@ def answer(workspace_id: int, question: Question) -> Answer:
         )
         for row, source in found[:MOST_EVENTS]
     ]
-    wanted_id = question.id or question.any
+    wanted_id = "" if question.field else question.id or question.any
     gone = (
         []
         if found or not wanted_id
@@ -65,8 +79,26 @@ def answer(workspace_id: int, question: Question) -> Answer:
         told,
         len(found) > MOST_EVENTS,
         [_gone(place, slugs[place.channel_id]) for place in gone],
-        sought.searched(len(slugs)),
+        [field for field in fields if field.path == (question.field or KEY)],
+        0 if question.field else sought.searched(sorted(slugs), fields),
+        question.field,
     )
+
+
+def _check_field(question: Question, fields: list[Field]) -> None:
+    if not question.field:
+        return
+    if not question.value:
+        raise Unanswerable(f"Say which value {question.field} has: {question.field}=4711, say.")
+    if len(question.value) > LONGEST_VALUE:
+        raise Unanswerable(f"Values of more than {LONGEST_VALUE:,} characters aren't indexed.")
+    if not any(field.path == question.field for field in fields):
+        known = ", ".join(f"{field.path} (in {field.channel})" for field in fields[:_TOLD])
+        raise Unanswerable(
+            f"No channel indexes {question.field[:120]}. "
+            + (f"Indexed are {known}. " if known else "Nothing is indexed yet. ")
+            + "Add a field in the settings of its channel; events that are there already follow."
+        )
 
 
 def _gone(place: Gone, channel: str) -> Place:

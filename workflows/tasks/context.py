@@ -7,6 +7,7 @@ import orjson
 from workflows.engine.effects import Publish
 from workflows.engine.event import JSON, Event
 from workflows.engine.eventkey import event_key
+from workflows.engine.indexing import marks_of
 from workflows.storage import channels, dbclock, log, sql, state
 
 
@@ -49,6 +50,7 @@ def incoming(channel: channels.ChannelRow, body: dict[str, JSON]) -> log.Incomin
         digest=log.digest_of(source, event_id),
         body=orjson.dumps(body),
         keep_seconds=channel.keep_seconds,
+        marks=marks_of(channel.indexed, body, key) if channel.indexed else (),
     )
 
 

@@ -11,6 +11,7 @@ from workflows.storage import (
     cursors,
     deadletters,
     gatesweep,
+    indexed,
     overdue,
     redrivework,
     replaywork,
@@ -31,6 +32,7 @@ from workflows.tasks.waker import Waker, ask_to_fire, let_ask
 logger = logging.getLogger(__name__)
 
 _STOP_SECONDS = 8.0
+_INDEX_SECONDS = 0.2  # of each sweep
 _waker: Waker | None = None
 
 
@@ -85,6 +87,7 @@ def sweep() -> None:
     close_old_connections()
     nudge(cursors.lagging())
     cursors.close_finished()
+    indexed.catch_up(_INDEX_SECONDS)
     for one in overdue.expire():
         logger.warning("%d events of %s expired unread at %s", one.n, one.channel, one.node)
 

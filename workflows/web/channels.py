@@ -1,6 +1,7 @@
 """Channels: what is in them, who reads them, and a new one."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from django import forms
 from django.contrib import messages
@@ -12,7 +13,8 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from workflows.engine import names
 from workflows.engine.eventkey import key_refusal
-from workflows.storage import channeledits, channels, figures
+from workflows.engine.indexing import fields_refusal
+from workflows.storage import channeledits, channels, figures, indexed
 from workflows.web.access import NOT_HERE, Here, member
 from workflows.web.context import Crumb, form_page, page, part, wants
 from workflows.web.naming import refusing
@@ -20,6 +22,20 @@ from workflows.web.naming import refusing
 
 def _key_field() -> forms.CharField:
     return forms.CharField(max_length=1_000, required=False, validators=[refusing(key_refusal)])
+
+
+class FieldsField(forms.CharField):
+    """Paths of indexed fields, one after the other."""
+
+    def __init__(self) -> None:
+        super().__init__(max_length=700, required=False)
+
+    def to_python(self, value: object) -> Any:
+        """The paths, checked; what `indexed_fields` of a channel takes."""
+        paths = str(value or "").replace(",", " ").split()
+        if says := fields_refusal(paths):
+            raise forms.ValidationError(says)
+        return paths
 
 
 class NewChannel(forms.Form):
@@ -30,6 +46,7 @@ class NewChannel(forms.Form):
     partitions = forms.IntegerField(min_value=1, max_value=64, initial=channels.DEFAULT_PARTITIONS)
     retention_days = forms.IntegerField(min_value=1, max_value=3650, initial=7)
     key_expression = _key_field()
+    indexed_fields = FieldsField()
 
 
 class ChannelSettings(forms.Form):
@@ -37,6 +54,7 @@ class ChannelSettings(forms.Form):
     lag_limit = forms.IntegerField(min_value=1, max_value=10**12)
     lag_policy = forms.ChoiceField(choices=channels.LAG_POLICIES)
     key_expression = _key_field()
+    indexed_fields = FieldsField()
 
 
 def _moment(seconds: float | None) -> datetime | None:
@@ -86,7 +104,9 @@ def settings(request: HttpRequest, here: Here, slug: str) -> HttpResponse:
     channel = channels.get(here.workspace_id, slug)
     if channel is None:
         raise Http404(NOT_HERE)
-    now = {name: getattr(channel, name) for name in ChannelSettings.base_fields}
+    fields = indexed.of_channels([channel.pk])[channel.pk]
+    now = {name: getattr(channel, name, None) for name in ChannelSettings.base_fields}
+    now["indexed_fields"] = ", ".join(field.path for field in fields)
     form = ChannelSettings(request.POST or None, initial=now)
     if channel.flow_id is not None:
         del form.fields["key_expression"]
@@ -103,7 +123,11 @@ def settings(request: HttpRequest, here: Here, slug: str) -> HttpResponse:
         request,
         here,
         "workflows/channels/settings.html",
-        {"channel": channel, "form": form},
+        {
+            "channel": channel,
+            "form": form,
+            "indexes": [(field, _moment(field.since)) for field in fields if not field.is_whole],
+        },
         section="channels",
         crumbs=crumbs,
         status=422 if form.errors else 200,

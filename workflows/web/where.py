@@ -45,7 +45,10 @@ def where(request: HttpRequest, here: Here) -> HttpResponse:
     text = asked(request, "q")
     context: dict[str, Any] = {"asked": text}
     if text:
-        answer = whereabouts.answer(here.workspace_id, read_question(text))
+        try:
+            answer = whereabouts.answer(here.workspace_id, read_question(text))
+        except whereabouts.Unanswerable as refused:
+            return _page(request, here, {**context, "refused": str(refused)})
         context |= {
             "events": [
                 Event(found, _moment(found.accepted_at), _lines(here, found.places))
@@ -53,8 +56,15 @@ def where(request: HttpRequest, here: Here) -> HttpResponse:
             ],
             "gone": _lines(here, answer.gone),
             "answer": answer,
+            "growing": [
+                (index, _moment(index.since)) for index in answer.indexes if index.since is not None
+            ],
             "most": whereabouts.MOST_EVENTS,
         }
+    return _page(request, here, context)
+
+
+def _page(request: HttpRequest, here: Here, context: dict[str, Any]) -> HttpResponse:
     crumbs = [Crumb("Events", reverse("events", args=[here.workspace])), Crumb("Where is it?")]
     return page(
         request, here, "workflows/where/where.html", context, section="events", crumbs=crumbs
