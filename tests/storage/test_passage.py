@@ -1,13 +1,16 @@
 """What may go out, decided at moments that the tests name: limits and breakers without a clock."""
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 
+import hypothesis.strategies as st
 import pytest
+from hypothesis import given
 
 from workflows.engine.limits import NO_LIMITS, Limits
 from workflows.models import Gate, Slot
-from workflows.storage import gates, passage, sql
+from workflows.storage import gates, gatesweep, passage, sql
 from workflows.storage.work import EFFECT_MARGIN_SECONDS
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -17,7 +20,8 @@ TIME_OUT = 60.0
 
 
 def due(number: int, limits: Limits = NO_LIMITS) -> passage.Due:
-    return passage.Due(FLOW, number, "call", limits, SPACE, DOWN, TIME_OUT)
+    gate = gates.node_gate(FLOW, "call") if limits else ""
+    return passage.Due(FLOW, number, gate, limits, SPACE, DOWN, TIME_OUT)
 
 
 def sort(effects: Sequence[passage.Due], now: float) -> passage.Sorted:
@@ -103,3 +107,75 @@ def test_a_rate_is_kept_in_every_span_of_time_and_used() -> None:
         for n, end in enumerate(passed[i:], 1):
             assert n <= BURST + PER_SECOND * (end - start) + 1e-6
     assert passed[-1] - passed[0] <= (100 - BURST) / PER_SECOND + 0.1
+
+
+KEYS, AT_ONCE = ("ada", "bob", "eve"), 2
+ACTS = st.one_of(
+    st.tuples(st.just("take"), st.lists(st.sampled_from(KEYS), min_size=1, max_size=6)),
+    st.tuples(st.just("answer"), st.integers(0, 20)),
+    st.tuples(st.just("die"), st.just(None)),
+    st.tuples(st.just("sweep"), st.just(None)),
+    st.tuples(st.just("wait"), st.sampled_from([1.0, TIME_OUT])),
+)
+
+
+class Keyed:
+    """What should be true of calls that are limited by key, whoever makes them."""
+
+    def __init__(self) -> None:
+        Slot.objects.all().delete()
+        Gate.objects.all().delete()
+        self.now = time.time()
+        self.until: dict[int, tuple[str, float]] = {}  # calls under way: key, end at the latest
+        self.orphans: dict[int, tuple[str, float]] = {}  # calls whose process died
+        self._numbers = 0
+
+    def take(self, keys: Sequence[str]) -> int:
+        """How many of these may go."""
+        limits = Limits(at_once=AT_ONCE, per="key")
+        effects = []
+        for key in keys:
+            self._numbers += 1
+            gate = gates.key_gate(FLOW, "call", key)
+            effects.append(passage.Due(FLOW, self._numbers, gate, limits, SPACE, DOWN, TIME_OUT))
+        found = sort(effects, self.now)
+        key_of = dict(zip((one.number for one in effects), keys, strict=True))
+        for one in found.passed:
+            self.until[one.number] = key_of[one.number], self.now + TIME_OUT
+        return len(found.passed)
+
+    def under_way(self) -> Counter[str]:
+        calls = [*self.until.values(), *self.orphans.values()]
+        return Counter(key for key, until in calls if until > self.now)
+
+    def act(self, act: str, what: object) -> None:
+        if act == "take":
+            assert isinstance(what, list)
+            self.take(what)
+        elif act == "answer" and self.until:
+            assert isinstance(what, int)
+            number = sorted(self.until)[what % len(self.until)]
+            del self.until[number]
+            gates.leave(FLOW, [number])
+        elif act == "die":
+            self.orphans.update(self.until)
+            self.until.clear()
+        elif act == "sweep":
+            gatesweep.sweep()
+        elif act == "wait":
+            assert isinstance(what, float)
+            self.now += what
+
+
+@given(st.lists(ACTS, max_size=30))
+def test_there_are_never_more_calls_at_once_for_a_key_and_always_as_many(
+    acts: list[tuple[str, object]],
+) -> None:
+    world = Keyed()
+    for act, what in acts:
+        world.act(act, what)
+        assert all(n <= AT_ONCE for n in world.under_way().values())
+    world.now += TIME_OUT + EFFECT_MARGIN_SECONDS  # all leases are over
+    world.until.clear()
+    world.orphans.clear()
+    assert world.take([*KEYS] * 3) == AT_ONCE * len(KEYS)

@@ -13,7 +13,7 @@ from tests.sink import Answer, Call, Sink
 from workflows.engine.effects import Reply
 from workflows.engine.limits import Limits
 from workflows.models import DeadLetter, Effect, Flow, Gate, Slot, Trace
-from workflows.storage import gates, passage
+from workflows.storage import gates, passage, sql, work
 from workflows.tasks import gating, jobs
 
 
@@ -34,19 +34,21 @@ def _done(flow: Flow) -> bool:
 
 
 class Counting:
-    """A slow destination that counts how many calls it has at once."""
+    """A slow destination that counts how many calls it has at once, in all and of each subject."""
 
     def __init__(self) -> None:
-        self.now = self.most = 0
+        self.now: Counter[str] = Counter()
+        self.most: Counter[str] = Counter()
         self._lock = threading.Lock()
 
     def __call__(self, call: Call) -> Answer:
+        names = ("all", call.json.get("subject", ""))
         with self._lock:
-            self.now += 1
-            self.most = max(self.most, self.now)
+            self.now.update(names)
+            self.most |= self.now
         time.sleep(0.02)  # the destination's own work
         with self._lock:
-            self.now -= 1
+            self.now.subtract(names)
         return 200, {}, b""
 
 
@@ -55,7 +57,7 @@ def test_a_node_keeps_its_limit_of_calls_at_once(sink: Sink) -> None:
     flow = _flow(sink, limits={"at_once": 3})
     _send(flow, 40)
     wait_until(lambda: _done(flow), 20)
-    assert (len(sink.calls), counting.most) == (40, 3)
+    assert (len(sink.calls), counting.most["all"]) == (40, 3)
     assert not Slot.objects.exists()
     assert set(Effect.objects.values_list("attempt", flat=True)) == set()
     assert_balanced(flow)
@@ -68,7 +70,81 @@ def test_all_flows_together_keep_the_limit_of_a_destination(sink: Sink) -> None:
     for flow in flows:
         _send(flow, 15)
     wait_until(lambda: all([_done(flow) for flow in flows]), 20)
-    assert (len(sink.calls), counting.most) == (30, 2)
+    assert (len(sink.calls), counting.most["all"]) == (30, 2)
+
+
+def _send_keyed(flow: Flow, counts: dict[str, int]) -> None:
+    keys = [key for key, count in counts.items() for _ in range(count)]
+    make.append(flow, [make.event(f"{key}{i}", subject=key) for i, key in enumerate(keys)])
+    jobs.drain(flow.subscription_set.get().pk)
+
+
+def test_each_key_has_a_limit_of_its_own(sink: Sink) -> None:
+    sink.answer = counting = Counting()
+    flow = _flow(sink, limits={"at_once": 1, "per": "key"})
+    _send_keyed(flow, {"ada": 8, "bob": 8, "eve": 8})
+    wait_until(lambda: _done(flow), 20)
+    assert len(sink.calls) == 24
+    assert {counting.most[key] for key in ("ada", "bob", "eve")} == {1}
+    assert counting.most["all"] > 1, "a key doesn't wait for another one"
+    assert_balanced(flow)
+
+
+def test_a_key_with_thousands_waiting_is_not_in_the_way_of_another(sink: Sink) -> None:
+    sink.answer = lambda call: (429 if call.json["subject"] == "hot" else 200, {}, b"")
+    patience = {"attempts": 0, "first_seconds": 0.2, "cap_seconds": 0.2}
+    flow = _flow(sink, limits={"at_once": 1, "per": "key"}, retry=patience)
+    _send_keyed(flow, {"hot": 3_000})
+    jobs.tick()
+    _send_keyed(flow, {"cold": 1})
+    wait_until(lambda: Trace.objects.filter(flow=flow, key="cold", state="ok").exists(), 3)
+
+
+def test_gates_of_many_keys_go_when_the_keys_rest(sink: Sink) -> None:
+    flow = _flow(sink, limits={"per_second": 100, "per": "key"})
+    _send_keyed(flow, {f"key{n}": 1 for n in range(500)})
+    wait_until(lambda: _done(flow), 20)
+    assert Gate.objects.count() == 500
+
+    def are_gone() -> bool:
+        jobs.prune()
+        return not Gate.objects.exists()
+
+    wait_until(are_gone)
+
+
+def test_all_nodes_that_use_a_connection_keep_its_limit() -> None:
+    config = {"task": "book", "broker": "billing"}
+    for slug in ("orders", "others"):
+        nodes: list[make.Node] = [
+            ("in", "producer.http", {}),
+            ("t", "consumer.celery_task", config),
+        ]
+        flow = make.published(make.document(slug, nodes, ["in:out t"]))
+        gates.set_limits(flow.workspace_id, "celery:billing", Limits(at_once=1))
+        _park(flow, "t", "celery:billing")
+    taken = work.take_effects("me", 10)
+    with sql.write():
+        assert len(gating.hold_back(taken, ()).rows) == 1
+
+
+def _park(flow: Flow, node: str, to: str) -> None:
+    """A call that is due."""
+    assert flow.published is not None
+    Effect.objects.create(
+        flow=flow,
+        number=1,
+        version=flow.published,
+        node=node,
+        subscription_id=flow.subscription_set.get().pk,
+        partition=0,
+        offset=0,
+        path=0,
+        destination=to,
+        request=b"{}",
+        timeout_seconds=10.0,
+        due_at=1.0,
+    )
 
 
 def test_a_rate_is_kept_and_used(sink: Sink) -> None:

@@ -1,5 +1,7 @@
 """How many calls may a node make at once, and how many a second?"""
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -21,6 +23,12 @@ class Limits(BaseModel):
         le=10_000.0,
         title="Calls a second",
         description="Further ones wait; 0 means no limit.",
+    )
+
+    per: Literal["node", "key"] = Field(
+        default="node",
+        title="Counted for",
+        description="All events of the node together, or those of each key by themselves.",
     )
 
     def __bool__(self) -> bool:

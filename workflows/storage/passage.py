@@ -24,8 +24,8 @@ class Due(NamedTuple):
 
     flow_id: int
     number: int
-    node: str
-    limits: Limits  # the node's
+    own_gate: str  # of its node, or of its key there; "" without limits
+    limits: Limits  # of that gate
     workspace_id: int
     destination: str
     timeout_seconds: float
@@ -49,16 +49,15 @@ class Sorted(NamedTuple):
 def sort(due: Sequence[Due], now: float) -> Sorted:
     """Let through what may go out, in the order given. Locks the gates that are asked."""
     wanted: dict[Due, list[str]] = {}
-    of_nodes: dict[str, Limits] = {}
+    own: dict[str, Limits] = {}
     for one in due:
         wanted[one] = [gates.destination_gate(one.workspace_id, one.destination)]
-        if one.limits:
-            name = gates.node_gate(one.flow_id, one.node)
-            of_nodes[name] = one.limits
-            wanted[one].append(name)
+        if one.own_gate:
+            own[one.own_gate] = one.limits
+            wanted[one].append(one.own_gate)
     of_destinations = {names[0] for names in wanted.values()}
-    # Destinations first, then nodes, each by name: nobody locks them the other way round.
-    locked = {**_lock(sorted(of_destinations)), **_make(of_nodes)}
+    # Destinations first, then the others, each by name: nobody locks them the other way round.
+    locked = {**_lock(sorted(of_destinations)), **_make(own)}
     passage = _Passage(locked, now)
     passage.count_slots([one for one in due if any(name in locked for name in wanted[one])])
     out = Sorted([], [], set(), set())
@@ -88,8 +87,8 @@ def _lock(names: Sequence[str]) -> dict[str, Gate]:
 
 
 def _make(limits: dict[str, Limits]) -> dict[str, Gate]:
-    """The gates of limited nodes, made where there are none. In one step with the lock, because
-    those that rest are deleted (`gatesweep`)."""
+    """The gates of limited nodes and keys, made where there are none. In one step with the lock,
+    because those that rest are deleted (`gatesweep`)."""
     rows = sql.find_many(
         f"INSERT INTO workflows_gate ({gates.COLUMNS})"
         " SELECT v.name, 0, '', 0, 0, 0, 0, NULL, 0, 0, 0, '' FROM v WHERE 1 = 1"

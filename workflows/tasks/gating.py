@@ -7,14 +7,15 @@ good reply closes it.
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import NamedTuple
 
 from workflows.engine.effects import Reply, destination
 from workflows.engine.limits import NO_LIMITS, Limits
 from workflows.engine.plan import Plan
 from workflows.engine.walk import Ask
-from workflows.storage import cursors, dbclock, gates, passage, work
+from workflows.storage import cursors, dbclock, eventkeys, gates, passage, work
+from workflows.storage.parts import TraceRef
 from workflows.storage.plans import load_plan
 from workflows.storage.work import TakenEffect
 from workflows.tasks.owner import owner
@@ -90,18 +91,25 @@ class Admitted(NamedTuple):
 def hold_back(taken: Sequence[TakenEffect], free: Container[tuple[int, int]]) -> Admitted:
     """Give back what limits and breakers keep; nothing of `free`, by (flow, number). In the
     transaction that took the effects."""
+    asking = [
+        (row, _limits_of(row.version_id, row.node))
+        for row in taken
+        if (row.flow_id, row.number) not in free
+    ]
+    keys = eventkeys.of_traces(
+        {row.ref for row, limits in asking if limits and limits.per == "key"}
+    )
     due = [
         passage.Due(
             row.flow_id,
             row.number,
-            row.node,
-            _limits_of(row.version_id, row.node),
+            _own_gate(row, limits, keys),
+            limits,
             cursors.workspace_of(row.flow_id),
             row.destination,
             row.timeout_seconds,
         )
-        for row in taken
-        if (row.flow_id, row.number) not in free
+        for row, limits in asking
     ]
     found = passage.sort(due, dbclock.now())
     later = [(*one.place, moment) for one, moment in found.later]
@@ -118,3 +126,12 @@ def hold_back(taken: Sequence[TakenEffect], free: Container[tuple[int, int]]) ->
 def _limits_of(version_id: int, node: str) -> Limits:
     planned = load_plan(version_id).nodes.get(node)
     return NO_LIMITS if planned is None else planned.node.limits()
+
+
+def _own_gate(row: TakenEffect, limits: Limits, keys: Mapping[TraceRef, str]) -> str:
+    """Name of the gate of its node, or of its key there; "" without limits."""
+    if not limits:
+        return ""
+    if limits.per == "key":
+        return gates.key_gate(row.flow_id, row.node, keys[row.ref])
+    return gates.node_gate(row.flow_id, row.node)

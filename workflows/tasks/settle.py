@@ -300,7 +300,8 @@ def take(limit: int, busy: Iterable[Where]) -> tuple[list[InFlight], float | Non
                 known=known.get((row.flow_id, row.number)),
             )
         )
-    return out, admitted.again_at
+    is_full = len(out) < len(rows) == limit  # others may stand behind those that were held back
+    return out, 0.0 if is_full else admitted.again_at
 
 
 def _known(row: work.TakenEffect) -> Reply | None:
