@@ -22,6 +22,11 @@ class ReaderBacklogShape(serializers.Serializer[Any]):
     expired = serializers.IntegerField(help_text="Events it was moved past, being too far behind.")
     lag_limit = serializers.IntegerField()
     lag_policy = serializers.CharField()
+    waits_for = serializers.CharField(
+        allow_null=True,
+        help_text="The full channel, one that blocks, without which it takes no more events;"
+        " null when there is none.",
+    )
 
 
 class NodeBacklogShape(serializers.Serializer[Any]):
@@ -46,7 +51,10 @@ class FlowBacklog(ApiView):
     def get(self, request: Request, slug: str) -> Response:
         flow = self.flow(slug)
         body = {
-            "readers": [one._asdict() for one in backlogs.readers(flow.pk, flow.slug)],
+            "readers": [
+                {**one._asdict(), "waits_for": one.waits_for or None}
+                for one in backlogs.readers(flow.pk, flow.slug)
+            ],
             "nodes": [one._asdict() for one in backlogs.nodes(flow.pk)],
         }
         return Response(shown(BacklogShape, body))

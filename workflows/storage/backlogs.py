@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from workflows.models import Channel
-from workflows.storage import figures, sql
+from workflows.models import Channel, Subscription
+from workflows.storage import backpressure, figures, sql
 
 
 class ReaderBacklog(NamedTuple):
@@ -16,6 +16,7 @@ class ReaderBacklog(NamedTuple):
     expired: int
     lag_limit: int
     lag_policy: str
+    waits_for: str  # the full channel without which it takes no more; "" when there is none
 
 
 class NodeBacklog(NamedTuple):
@@ -35,6 +36,8 @@ def readers(flow_id: int, slug: str) -> list[ReaderBacklog]:
         .distinct()
     )
     how = figures.of_channels([channel.pk for channel in channels])
+    mine = Subscription.objects.filter(flow_id=flow_id).exclude(state="closed")
+    numbers = {(one.channel_id, one.node): one.pk for one in mine}
     found = [
         ReaderBacklog(
             reader.node,
@@ -44,6 +47,7 @@ def readers(flow_id: int, slug: str) -> list[ReaderBacklog]:
             reader.expired,
             channel.lag_limit,
             channel.lag_policy,
+            backpressure.waits_for(numbers[channel.pk, reader.node]) if reader.lag else "",
         )
         for channel in channels
         for reader in how[channel.pk].readers

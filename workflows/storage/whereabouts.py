@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from workflows.engine.indexing import KEY, LONGEST_VALUE
-from workflows.storage import channels, flowrows, indexed, sought, sql, tracepages, versions
+from workflows.storage import backpressure, channels, flowrows, indexed, sought, sql, tracepages, versions
 from workflows.storage.eventpages import EventRow
 from workflows.storage.fates import Place, of_trace
 from workflows.storage.indexed import Field
@@ -181,6 +181,8 @@ def _queued(one: _Reading, ref: TraceRef, row: EventRow) -> Place:
     says = f"Waits for flow {one.name} to take it: {ahead} its partition."
     if one.paused:
         says += " The flow is paused."
+    elif full := backpressure.waits_for(one.subscription_id):
+        says += f" The flow waits until channel {full} has room."
     return Place("queued", "queued", says, "trace", str(ref), row.accepted_at, flow=one.flow)
 
 

@@ -10,7 +10,7 @@ import time
 from workflows.engine.plan import Plan
 from workflows.engine.run import run
 from workflows.engine.walk import Arrival
-from workflows.storage import cursors, dbclock, log
+from workflows.storage import backpressure, cursors, dbclock, log
 from workflows.storage.commit import commit
 from workflows.storage.cursors import Leased, Reader
 from workflows.storage.parts import CursorMove, Fenced, Stale, TraceRef
@@ -42,6 +42,10 @@ def drain_slice(subscription_id: int) -> bool:
     except PlanMissing as missing:
         logger.error("flow %s cannot run, its events wait: %s", reader.flow, missing)
         return False
+    onward = backpressure.targets(plan, reader.node)
+    room = backpressure.room(reader, onward)
+    if room.is_full:
+        return False  # the sweep asks again
     leased = cursors.lease(reader, owner(), LEASE_SECONDS)
     end = time.monotonic() + SLICE_SECONDS
     try:
@@ -50,7 +54,11 @@ def drain_slice(subscription_id: int) -> bool:
             if last:
                 cursors.release(subscription_id, owner())
                 return True
-            leased = _batch(reader, plan, leased)
+            leased = _batch(reader, plan, leased, room.events)
+            room = backpressure.room(reader, onward)
+            if room.is_full:
+                cursors.release(subscription_id, owner())
+                return False
     except Fenced as fenced:
         _shrink(subscription_id)
         logger.info("drain of %s gave way: %s", reader.flow, fenced)
@@ -72,9 +80,9 @@ def _grow(subscription_id: int) -> None:
             _batch_sizes[subscription_id] = size
 
 
-def _batch(reader: Reader, plan: Plan, leased: list[Leased]) -> list[Leased]:
-    """Take one batch; the partitions that have more."""
-    size = _batch_sizes.get(reader.subscription_id, BATCH)
+def _batch(reader: Reader, plan: Plan, leased: list[Leased], most: int = BATCH) -> list[Leased]:
+    """Take one batch of at most so many events; the partitions that have more."""
+    size = min(most, _batch_sizes.get(reader.subscription_id, BATCH))
     share = max(1, size // len(leased))
     roots: list[Root] = []
     moves: list[CursorMove] = []

@@ -13,7 +13,7 @@ import msgspec
 from workflows.engine.plan import Plan
 from workflows.engine.run import run
 from workflows.engine.walk import Arrival
-from workflows.storage import cursors, dbclock, ranges, replaywork, runs, sql
+from workflows.storage import backpressure, cursors, dbclock, ranges, replaywork, runs, sql
 from workflows.storage.commit import commit
 from workflows.storage.cursors import Reader
 from workflows.storage.parts import Fenced, Stale, TraceRef
@@ -69,6 +69,9 @@ def _batch(job: Job) -> Job | None:
         raise PlanMissing(f"it has no producer {reader.node}")
     now = sql.database_now()
     allowed = replaywork.turn(job, runs.number(job.mode, job.id), now)
+    if job.mode != "shadow":
+        onward = backpressure.targets(plan, reader.node)
+        allowed = max(0, min(allowed, backpressure.room(reader, onward).events))
     if not allowed or job.due_at > now:
         replaywork.release(job, max(job.due_at, now + (0.0 if allowed else replaywork.PAUSE)))
         return None
