@@ -4,7 +4,7 @@ import logging
 from typing import Any
 
 from celery import shared_task
-from celery.signals import worker_ready, worker_shutting_down
+from celery.signals import worker_ready, worker_shutdown
 from django.db import close_old_connections
 
 from workflows.storage import (
@@ -117,9 +117,11 @@ def _begin(**_: Any) -> None:
     _waker = Waker(ask_to_fire)
 
 
-@worker_shutting_down.connect
+@worker_shutdown.connect
 def _end(**_: Any) -> None:
-    """A clean stop: finish what is in flight, and let others take the rest at once."""
+    """A clean stop: finish what is in flight, and let others take the rest at once. Not on
+    `worker_shutting_down`: that is sent from within the handler of the signal, which may have
+    come in the middle of a drain's transaction, for whose locks replies would then wait."""
     if _waker is not None:
         _waker.stop()
     stop(_STOP_SECONDS)
