@@ -1,10 +1,11 @@
-"""What do the statuses of an HTTP answer mean for another try?"""
+"""What do nodes that call the world share, and what do HTTP answers mean for another try?"""
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from workflows.engine.calls import RETRIED, StatusList, failure_of
 from workflows.engine.effects import Reply
+from workflows.nodes.registry import node_types
 
 STATUSES = TypeAdapter(StatusList)
 
@@ -44,3 +45,11 @@ def test_a_list_is_written_in_one_way(text: str, kept: str) -> None:
 def test_what_is_no_status_is_refused(text: str) -> None:
     with pytest.raises(ValidationError, match="is no status"):
         STATUSES.validate_python(text)
+
+
+@pytest.mark.parametrize(
+    "kind", ["consumer.http", "consumer.email", "consumer.celery_task", "filter.enrich"]
+)
+def test_forms_show_the_fields_of_a_node_before_those_that_all_calls_have(kind: str) -> None:
+    schema = node_types()[kind].Config.model_json_schema()
+    assert list(schema["properties"])[-2:] == ["retry", "limits"]

@@ -1,21 +1,45 @@
-"""What may an HTTP call of a flow look like, and what does its answer mean?"""
+"""What do nodes that call the world share? Their fields, what an HTTP call may look like, and what
+its answer means."""
 
 import re
 from email.utils import parsedate_to_datetime
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import quote
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field, GetJsonSchemaHandler
+from pydantic_core import CoreSchema
 
 from workflows.engine.effects import Reply
 from workflows.engine.event import JSON
 from workflows.engine.expression import Activation
 from workflows.engine.fields import TemplateText
-from workflows.engine.node import Failed, NodeError
+from workflows.engine.limits import NO_LIMITS, Limits
+from workflows.engine.node import Failed, NodeConfig, NodeError
 from workflows.engine.plain import read_json
+from workflows.engine.retry import RetryPolicy
 from workflows.engine.template import Template
 
 _SHOWN_BODY = 500
+
+
+class CallConfig(NodeConfig):
+    """Base of the `Config` of each node type that calls the world."""
+
+    retry: RetryPolicy = Field(
+        default=RetryPolicy(), description="How often a failed call is made again."
+    )
+    limits: Limits = Field(default=NO_LIMITS, description="How many calls go out.")
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """The schema with a node's own fields first: forms show them in this order."""
+        schema = handler(core_schema)
+        fields = handler.resolve_ref_schema(schema)["properties"]
+        for name in CallConfig.model_fields:
+            fields[name] = fields.pop(name)
+        return schema
 
 
 def _check_url(url: str) -> str:
@@ -43,9 +67,33 @@ def _words(text: str) -> list[str]:
 
 _STATUS = re.compile(r"[1-5](xx|\d\d)")
 RETRIED = "408, 425, 429, 5xx"
-StatusList = Annotated[str, AfterValidator(_check_statuses)]
-UrlText = Annotated[TemplateText, AfterValidator(_check_url)]
-HeaderName = Annotated[str, AfterValidator(_check_header)]
+StatusList = Annotated[
+    str,
+    AfterValidator(_check_statuses),
+    Field(
+        max_length=200,
+        title="Answers to retry",
+        description="Answers that are worth another try, besides none at all.",
+    ),
+]
+UrlText = Annotated[
+    TemplateText,
+    AfterValidator(_check_url),
+    Field(
+        min_length=1,
+        max_length=2_000,
+        description="The address; ${…} fills in values, which are quoted.",
+    ),
+]
+Headers = Annotated[
+    dict[Annotated[str, AfterValidator(_check_header)], TemplateText],
+    Field(
+        max_length=50,
+        description="Header name → value; ${…} fills in values.",
+        json_schema_extra={"widget": "keyvalue", "value": "template"},
+    ),
+]
+TimeOut = Annotated[float, Field(gt=0, le=60, description="How long to wait for the answer.")]
 
 
 def render_url(template: Template, variables: Activation) -> str:

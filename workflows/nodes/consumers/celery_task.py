@@ -11,18 +11,18 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from workflows.engine.calls import CallConfig
 from workflows.engine.effects import CeleryTask, Effect, Reply
 from workflows.engine.event import Event
 from workflows.engine.expression import event_env
 from workflows.engine.fields import json_template
-from workflows.engine.limits import NO_LIMITS, Limits
+from workflows.engine.limits import Limits
 from workflows.engine.node import (
     Consumer,
     Context,
     Delivered,
     Example,
     Failed,
-    NodeConfig,
     Result,
 )
 from workflows.engine.retry import RetryPolicy
@@ -32,7 +32,7 @@ from workflows.engine.template import JsonTemplate
 class Task(Consumer):
     label, icon = "Celery task", "list-ordered"
 
-    class Config(NodeConfig):
+    class Config(CallConfig):
         task: str = Field(
             pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$",
             max_length=200,
@@ -60,10 +60,6 @@ class Task(Consumer):
         queue: str = Field(
             default="", max_length=200, description="The queue; empty: Celery's usual one."
         )
-        retry: RetryPolicy = Field(
-            default=RetryPolicy(), description="How often a failed sending is tried again."
-        )
-        limits: Limits = Field(default=NO_LIMITS, description="How many tasks go out.")
 
     config: Config
     examples = (

@@ -9,17 +9,17 @@ from functools import cached_property
 
 from pydantic import Field
 
+from workflows.engine.calls import CallConfig
 from workflows.engine.effects import Effect, Mail, Reply
 from workflows.engine.event import Event
 from workflows.engine.fields import LongTemplateText, TemplateText
-from workflows.engine.limits import NO_LIMITS, Limits
+from workflows.engine.limits import Limits
 from workflows.engine.node import (
     Consumer,
     Context,
     Delivered,
     Example,
     Failed,
-    NodeConfig,
     NodeError,
     Result,
 )
@@ -30,7 +30,7 @@ from workflows.engine.template import Template, compile_template
 class Email(Consumer):
     label, icon = "E-mail", "mail"
 
-    class Config(NodeConfig):
+    class Config(CallConfig):
         to: list[TemplateText] = Field(
             min_length=1,
             max_length=20,
@@ -46,10 +46,6 @@ class Email(Consumer):
             max_length=20_000,
             description="The text; ${…} fills in values.",
         )
-        retry: RetryPolicy = Field(
-            default=RetryPolicy(), description="How often a failed sending is tried again."
-        )
-        limits: Limits = Field(default=NO_LIMITS, description="How many messages go out.")
 
     config: Config
     examples = (

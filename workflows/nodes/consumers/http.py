@@ -14,8 +14,10 @@ from pydantic import Field
 
 from workflows.engine.calls import (
     RETRIED,
-    HeaderName,
+    CallConfig,
+    Headers,
     StatusList,
+    TimeOut,
     UrlText,
     failure_of,
     parse_body,
@@ -24,14 +26,13 @@ from workflows.engine.calls import (
 )
 from workflows.engine.effects import Effect, HttpRequest, Reply
 from workflows.engine.event import Event
-from workflows.engine.fields import LongTemplateText, TemplateText
-from workflows.engine.limits import NO_LIMITS, Limits
+from workflows.engine.fields import LongTemplateText
+from workflows.engine.limits import Limits
 from workflows.engine.node import (
     Consumer,
     Context,
     Delivered,
     Example,
-    NodeConfig,
     Port,
     Result,
 )
@@ -43,22 +44,12 @@ class Http(Consumer):
     label, icon = "HTTP request", "globe"
     outputs = (Port("response", "The event, its data replaced by the answer's body."),)
 
-    class Config(NodeConfig):
+    class Config(CallConfig):
         method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = Field(
             default="POST", description="The HTTP method."
         )
-        url: UrlText = Field(
-            min_length=1,
-            max_length=2_000,
-            description="The address; ${…} fills in values, which are quoted.",
-            examples=["https://example.org/orders/${event.data.id}"],
-        )
-        headers: dict[HeaderName, TemplateText] = Field(
-            default={},
-            max_length=50,
-            description="Header name → value; ${…} fills in values.",
-            json_schema_extra={"widget": "keyvalue", "value": "template"},
-        )
+        url: UrlText = Field(examples=["https://example.org/orders/${event.data.id}"])
+        headers: Headers = Field(default={})
         body: Literal["event", "data", "template", "none"] = Field(
             default="event",
             description="What to send: the whole event (CloudEvents), its data as JSON, the text"
@@ -69,19 +60,8 @@ class Http(Consumer):
             max_length=100_000,
             description="The body when it is a template; ${…} fills in values.",
         )
-        timeout_seconds: float = Field(
-            default=10.0, gt=0, le=60, description="How long to wait for the answer."
-        )
-        retry: RetryPolicy = Field(
-            default=RetryPolicy(), description="How often a failed request is made again."
-        )
-        retry_statuses: StatusList = Field(
-            default=RETRIED,
-            max_length=200,
-            title="Answers to retry",
-            description="Answers that are worth another try, besides none at all.",
-        )
-        limits: Limits = Field(default=NO_LIMITS, description="How many requests go out.")
+        timeout_seconds: TimeOut = 10.0
+        retry_statuses: StatusList = RETRIED
 
     config: Config
     examples = (

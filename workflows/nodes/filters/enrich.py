@@ -14,8 +14,10 @@ from pydantic import Field
 
 from workflows.engine.calls import (
     RETRIED,
-    HeaderName,
+    CallConfig,
+    Headers,
     StatusList,
+    TimeOut,
     UrlText,
     failure_of,
     parse_body,
@@ -24,15 +26,14 @@ from workflows.engine.calls import (
 )
 from workflows.engine.effects import Effect, HttpRequest, Reply
 from workflows.engine.event import JSON, Event
-from workflows.engine.fields import DataPath, TemplateText
+from workflows.engine.fields import DataPath
 from workflows.engine.keys import value_key
-from workflows.engine.limits import NO_LIMITS, Limits
+from workflows.engine.limits import Limits
 from workflows.engine.node import (
     Context,
     Example,
     Filter,
     Filtered,
-    NodeConfig,
     Port,
     Result,
     Why,
@@ -49,19 +50,9 @@ class Enrich(Filter):
         Port("not_found", "Events for which the answer was 404."),
     )
 
-    class Config(NodeConfig):
-        url: UrlText = Field(
-            min_length=1,
-            max_length=2_000,
-            description="The address; ${…} fills in values, which are quoted.",
-            examples=["https://example.org/users/${event.data.user}"],
-        )
-        headers: dict[HeaderName, TemplateText] = Field(
-            default={},
-            max_length=50,
-            description="Header name → value; ${…} fills in values.",
-            json_schema_extra={"widget": "keyvalue", "value": "template"},
-        )
+    class Config(CallConfig):
+        url: UrlText = Field(examples=["https://example.org/users/${event.data.user}"])
+        headers: Headers = Field(default={})
         path: DataPath = Field(default="data.found", description="Where to put the answer.")
         cache_seconds: float = Field(
             default=0.0, ge=0, le=604_800, description="How long to use an answer again."
@@ -69,19 +60,8 @@ class Enrich(Filter):
         not_found: Literal["port", "fail", "null"] = Field(
             default="port", description="What to do when the answer is 404."
         )
-        timeout_seconds: float = Field(
-            default=10.0, gt=0, le=60, description="How long to wait for the answer."
-        )
-        retry: RetryPolicy = Field(
-            default=RetryPolicy(), description="How often a failed request is made again."
-        )
-        retry_statuses: StatusList = Field(
-            default=RETRIED,
-            max_length=200,
-            title="Answers to retry",
-            description="Answers that are worth another try, besides none at all.",
-        )
-        limits: Limits = Field(default=NO_LIMITS, description="How many requests go out.")
+        timeout_seconds: TimeOut = 10.0
+        retry_statuses: StatusList = RETRIED
 
     config: Config
     examples = (
