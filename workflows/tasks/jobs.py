@@ -16,6 +16,7 @@ from workflows.storage import (
     redrivework,
     replaywork,
     retention,
+    shrink,
     work,
 )
 from workflows.tasks import clock, health
@@ -101,11 +102,13 @@ def audit() -> None:
 
 @shared_task(name="workflows.prune")
 def prune() -> None:
-    """Delete what retention lets go and what nobody needs, in small batches."""
+    """Delete what retention lets go and what nobody needs, in small batches; then give the disk
+    its space back."""
     close_old_connections()
     retention.prune()
     gatesweep.sweep()
     deadletters.forget()
+    shrink.give_back()
 
 
 @worker_ready.connect

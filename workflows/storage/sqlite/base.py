@@ -1,5 +1,6 @@
 """The backend itself: `BEGIN IMMEDIATE` waits for its turn, commit and rollback give it back."""
 
+from pathlib import Path
 from typing import Any
 
 from django.db.backends.sqlite3 import base
@@ -49,6 +50,16 @@ class _Turn:
 class DatabaseWrapper(base.DatabaseWrapper):
     _has_turn = False
     _turns: WriteLock | None = None
+
+    def get_connection_params(self) -> dict[str, Any]:
+        """A file that is made now will be able to give free pages back (see `storage.shrink`). It
+        has to be the first thing said, and to older files it would be one more write."""
+        params: dict[str, Any] = super().get_connection_params()
+        path = Path(str(self.settings_dict["NAME"]))
+        if not path.exists() or not path.stat().st_size:
+            first = "PRAGMA auto_vacuum = incremental"
+            self.init_commands: list[str] = [first, *self.init_commands]
+        return params
 
     def turn_needed(self, query: str) -> bool:
         return not self._has_turn and not self.in_atomic_block and _writes(query)
