@@ -35,6 +35,8 @@ PAGES = (
     Page("trigger", "viewer", ("orders",)),
     Page("rejected", "editor", ("orders",)),
     Page("lanes", "viewer", ("orders",)),
+    Page("backlog", "viewer", ("orders",)),
+    Page("channel_backlog", "viewer", ("orders.in",)),
     Page("park_head", "operator", ("orders", "1"), {}, (302,)),
     Page("skip_head", "operator", ("orders", "1"), {}, (302,)),
     Page("acknowledge", "operator", ("orders",), {}, (302,)),

@@ -29,16 +29,36 @@ class ReaderBacklogShape(serializers.Serializer[Any]):
     )
 
 
+class WaitShape(serializers.Serializer[Any]):
+    why = serializers.CharField(
+        help_text="retry: another attempt follows. down: the destination doesn't answer. limit: one"
+        " of the node or the destination. turn: behind another event of its key. under_way: being"
+        " called. worker: it could go at once. held: the node waits."
+    )
+    n = serializers.IntegerField()
+    oldest = serializers.FloatField(help_text="Since when the first one waits, Unix seconds.")
+    goes_on = serializers.FloatField(
+        allow_null=True, help_text="When the first one of them does, if that is known."
+    )
+    destination = serializers.CharField(allow_null=True, help_text="Whom a call is to.")
+    says = serializers.CharField(help_text="More about it; may be empty.")
+
+
 class NodeBacklogShape(serializers.Serializer[Any]):
     node = serializers.CharField()
     calls = serializers.IntegerField(help_text="Calls to be made, answered or made again.")
     held = serializers.IntegerField(help_text="Events that wait for a moment.")
-    oldest = serializers.FloatField(allow_null=True, help_text=_OLDEST)
+    oldest = serializers.FloatField(help_text="Since when the first one waits, Unix seconds.")
+    waits = WaitShape(many=True, help_text="The same by reason.")
 
 
 class BacklogShape(serializers.Serializer[Any]):
     readers = ReaderBacklogShape(many=True)
     nodes = NodeBacklogShape(many=True)
+    whole = serializers.BooleanField(
+        help_text=f"False: only {backlogs.MOST_ROWS:,} calls and as many held events were counted."
+    )
+    taken_per_minute = serializers.FloatField(help_text="Over the last five minutes.")
 
 
 class FlowBacklog(ApiView):
@@ -50,11 +70,21 @@ class FlowBacklog(ApiView):
     )
     def get(self, request: Request, slug: str) -> Response:
         flow = self.flow(slug)
+        parked = backlogs.nodes(flow)
         body = {
             "readers": [
                 {**one._asdict(), "waits_for": one.waits_for or None}
-                for one in backlogs.readers(flow.pk, flow.slug)
+                for one in backlogs.readers(flow.pk)
             ],
-            "nodes": [one._asdict() for one in backlogs.nodes(flow.pk)],
+            "nodes": [
+                {**one._asdict(), "waits": [_wait(wait) for wait in one.waits]}
+                for one in parked.nodes
+            ],
+            "whole": parked.is_whole,
+            "taken_per_minute": backlogs.rate(flow.pk),
         }
         return Response(shown(BacklogShape, body))
+
+
+def _wait(wait: backlogs.Wait) -> dict[str, Any]:
+    return {**wait._asdict(), "destination": wait.destination or None}

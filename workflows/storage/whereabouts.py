@@ -3,7 +3,16 @@
 from typing import NamedTuple
 
 from workflows.engine.indexing import KEY, LONGEST_VALUE
-from workflows.storage import backpressure, channels, flowrows, indexed, sought, sql, tracepages, versions
+from workflows.storage import (
+    backpressure,
+    channels,
+    flowrows,
+    indexed,
+    sought,
+    sql,
+    tracepages,
+    versions,
+)
 from workflows.storage.eventpages import EventRow
 from workflows.storage.fates import Place, of_trace
 from workflows.storage.indexed import Field

@@ -5,6 +5,7 @@ from django.urls import include, path
 from workflows.web import (
     account,
     alarms,
+    backlog,
     channels,
     deadletters,
     destinations,
@@ -45,6 +46,7 @@ _FLOWS = [
     path("flows/<slug:slug>/waiting", lanes.lane_list, name="lanes"),
     path("flows/<slug:slug>/waiting/<int:number>/park", lanes.park, name="park_head"),
     path("flows/<slug:slug>/waiting/<int:number>/skip", lanes.skip, name="skip_head"),
+    path("flows/<slug:slug>/backlog", backlog.of_flow, name="backlog"),
     path("flows/<slug:slug>/alarms", alarms.acknowledge, name="acknowledge"),
     path("flows/<slug:slug>/settings", flowsettings.settings, name="flow_settings"),
     path("flows/<slug:slug>/delete", flows.delete, name="delete"),
@@ -66,6 +68,7 @@ _RUNS = [
     path("where", where.where, name="where"),
     path("channels", channels.channel_list, name="channels"),
     path("channels/new", channels.new, name="new_channel"),
+    path("channels/<str:slug>/backlog", backlog.of_channel, name="channel_backlog"),
     path("channels/<str:slug>", channels.settings, name="channel"),
     path("dead-letters", deadletters.letter_list, name="dead_letters"),
     path("dead-letters/<int:number>", deadletters.letter, name="dead_letter"),
