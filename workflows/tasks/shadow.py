@@ -5,6 +5,7 @@ that a live run reads, no counter, no effect, and no event.
 """
 
 from collections.abc import Sequence
+from itertools import takewhile
 
 import msgspec
 import orjson
@@ -40,7 +41,7 @@ def rehearse(job: Job, reader: Reader, plan: Plan, batch: Batch, now: float) -> 
     holds = shadows.held(job.id, until, _HOLDS) if rows or ends else []
     if len(holds) == _HOLDS:  # there may be more: play up to the last of these
         until = holds[-1].due_at
-        rows = [row for row in rows if row.accepted_at <= until]
+        rows = list(takewhile(lambda row: row.accepted_at <= until, rows))  # no gap: clocks differ
     roots, index = _roots(job, reader, rows, holds)
     lives = shadows.live_of(job.flow_id, reader.channel_id, reader.node, list(index))
     stage = Stage(plan, Memory(job.id, job.clock), roots, lives)

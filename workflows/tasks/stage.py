@@ -26,6 +26,7 @@ from workflows.tasks.context import event_of
 from workflows.traces.recorder import Root
 
 MOST_ROUNDS = 2_000  # walks of one batch: a flow may hold an event round and round
+MOST_IN_A_ROW = 200  # walks of one arrival: a call may be tried again and again
 Place = tuple[int, str, int]  # root, node, path
 
 
@@ -52,7 +53,8 @@ class Stage:
     """One batch: `roots` in the order in which they come, those of earlier batches behind them.
 
     What it leaves: `steps` and `dead` by root, `released` stored holds, `closed` (how many of them
-    by root), `waiting` new holds, `memory.changes`, and which roots got an `assumed` answer.
+    by root), `waiting` new holds, `memory.changes`, which roots got an `assumed` answer, and the
+    arrivals that are `unended`: their calls would be tried again without end.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class Stage:
         self.released: list[int] = []
         self.closed: Counter[int] = Counter()
         self.assumed: set[int] = set()
+        self.unended: list[Arrival] = []
 
     def put(self, hold: Hold, root: int) -> None:
         """Take over a hold that an earlier batch has stored."""
@@ -117,6 +120,11 @@ class Stage:
             for root, hold in self.waiting
             if low <= root < high
         ]
+        held += [
+            Held(msgspec.structs.replace(one, root=one.root - low), self.memory.now, "")
+            for one in self.unended
+            if low <= one.root < high
+        ]
         return Walk(
             steps=[_moved(one, low) for one in self.steps if low <= one.root < high],
             dead=[_dead(one, low) for one in self.dead if low <= one.arrival.root < high],
@@ -132,7 +140,7 @@ class Stage:
 
     def _follow(self, walk: Walk) -> None:
         """Keep what a walk left, answer what it asks, and walk on. Retries don't wait."""
-        while True:
+        for _ in range(MOST_IN_A_ROW):
             self._rounds += 1
             asked = [(ask.arrival, ask.effect, 1) for ask in walk.asks]
             asked += [
@@ -148,9 +156,12 @@ class Stage:
                 told[_place(arrival)] = (effect, known)
                 settlements.append(standins.settled(arrival, effect, attempt, known, self.plan))
             self._keep(walk, told)
-            if not settlements or self._rounds >= MOST_ROUNDS:
+            if not settlements:
                 return
             walk = run(self.plan, self.memory, settlements=settlements)
+        self._keep(walk, {})
+        self.unended += [ask.arrival for ask in walk.asks]
+        self.unended += [one.settlement.arrival for one in walk.retries]
 
     def _answer(self, arrival: Arrival) -> Recorded | None:
         live = self._lives.get(self.roots[arrival.root].ref[1:3])
