@@ -128,23 +128,23 @@ def nodes(flow: Flow) -> Parked:
     return Parked(out, max(looked) < MOST_ROWS)
 
 
-_LOOK = (
-    "SELECT node, CASE WHEN due_at >= %s THEN 'turn' WHEN owner <> '' THEN 'under_way'"
-    " {kinds} END AS why, {what}, COUNT(*), MIN(since), MIN(due_at) FROM (SELECT * FROM {table}"
-    " WHERE flow_id = %s ORDER BY number LIMIT %s) AS parked GROUP BY node, why{by}"
+_WHY = "CASE WHEN due_at >= %s THEN 'turn' WHEN owner <> '' THEN 'under_way'"
+_FIRST = "WHERE flow_id = %s ORDER BY number LIMIT %s) AS parked"
+_LOOK_AT_EFFECTS = (
+    f"SELECT node, {_WHY} WHEN failed THEN 'retry' ELSE 'worker' END AS why, destination,"
+    " COUNT(*), MIN(since), MIN(due_at) FROM (SELECT node, due_at, owner, destination, since,"
+    f" failure IS NOT NULL AS failed FROM workflows_effect {_FIRST} GROUP BY 1, 2, 3"
 )
-
-
-def _look(flow_id: int, kinds: str, what: str, table: str, by: str) -> list[sql.Row]:
-    query = _LOOK.format(kinds=kinds, what=what, table=table, by=by)
-    return sql.fetch(query, (BEHIND, flow_id, MOST_ROWS))
+_LOOK_AT_HELD = (
+    f"SELECT node, {_WHY} ELSE 'held' END AS why, MIN(reason), COUNT(*), MIN(since), MIN(due_at)"
+    " FROM (SELECT node, due_at, owner, reason, since"
+    f" FROM workflows_held {_FIRST} GROUP BY 1, 2"
+)
 
 
 def _held(flow_id: int) -> dict[str, list[Wait]]:
     out: dict[str, list[Wait]] = {}
-    for node, why, says, n, since, due_at in _look(
-        flow_id, "ELSE 'held'", "MIN(reason)", "workflows_held", ""
-    ):
+    for node, why, says, n, since, due_at in sql.fetch(_LOOK_AT_HELD, (BEHIND, flow_id, MOST_ROWS)):
         goes_on = due_at if why == "held" else None
         says = says if why == "held" and n == 1 else ""  # the reasons of others may differ
         out.setdefault(node, []).append(Wait(why, int(n), since, goes_on, "", says))
@@ -155,12 +155,8 @@ def _effects(flow: Flow) -> dict[str, list[Wait]]:
     known = {gate.destination: gate for gate in gates.of_workspace(flow.workspace_id)}
     limited = _limited(flow)
     out: dict[str, list[Wait]] = {}
-    for node, why, to, n, since, due_at in _look(
-        flow.pk,
-        "WHEN failure IS NOT NULL THEN 'retry' ELSE 'worker'",
-        "destination",
-        "workflows_effect",
-        ", destination",
+    for node, why, to, n, since, due_at in sql.fetch(
+        _LOOK_AT_EFFECTS, (BEHIND, flow.pk, MOST_ROWS)
     ):
         gate = known.get(to)
         wait = Wait(why, int(n), since, None, to, "")
