@@ -3,6 +3,7 @@
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 
 import pytest
 
@@ -15,6 +16,7 @@ from workflows.engine.limits import Limits
 from workflows.models import DeadLetter, Effect, Flow, Gate, Slot, Trace
 from workflows.storage import gates, passage, sql, work
 from workflows.tasks import gating, jobs
+from workflows.tasks.owner import owner
 
 
 def _flow(sink: Sink, slug: str = "orders", **config: object) -> Flow:
@@ -123,28 +125,35 @@ def test_all_nodes_that_use_a_connection_keep_its_limit() -> None:
         flow = make.published(make.document(slug, nodes, ["in:out t"]))
         gates.set_limits(flow.workspace_id, "celery:billing", Limits(at_once=1))
         _park(flow, "t", "celery:billing")
-    taken = work.take_effects("me", 10)
-    with sql.write():
-        assert len(gating.hold_back(taken, ()).rows) == 1
+    assert len(_take()) == 1
 
 
-def _park(flow: Flow, node: str, to: str) -> None:
-    """A call that is due."""
+def _park(flow: Flow, node: str, to: str, numbers: Sequence[int] = (1,)) -> None:
+    """Calls that are due, in this order."""
     assert flow.published is not None
-    Effect.objects.create(
-        flow=flow,
-        number=1,
-        version=flow.published,
-        node=node,
-        subscription_id=flow.subscription_set.get().pk,
-        partition=0,
-        offset=0,
-        path=0,
-        destination=to,
-        request=b"{}",
-        timeout_seconds=10.0,
-        due_at=1.0,
+    Effect.objects.bulk_create(
+        Effect(
+            flow=flow,
+            number=number,
+            version=flow.published,
+            node=node,
+            subscription_id=flow.subscription_set.get().pk,
+            partition=0,
+            offset=0,
+            path=0,
+            destination=to,
+            request=b"{}",
+            timeout_seconds=10.0,
+            due_at=float(number),
+        )
+        for number in numbers
     )
+
+
+def _take() -> list[work.TakenEffect]:
+    """What may go out of the first calls that are due."""
+    with sql.write():
+        return gating.hold_back(work.take_effects(owner(), 40), ()).rows
 
 
 def test_a_rate_is_kept_and_used(sink: Sink) -> None:
@@ -223,6 +232,15 @@ def test_the_failures_of_one_workspace_stop_no_other(sink: Sink, broken: Flow) -
     flow = make.published(make.document("there", nodes, ["in:out call"]), space)
     _send(flow, 5)
     wait_until(lambda: len([c for c in sink.calls if c.path == "/there"]) == 5, 0.4 + 5)
+
+
+def test_thousands_that_wait_for_what_is_down_are_not_in_the_way_of_others() -> None:
+    flow = make.published(make.order_document())
+    gates.open_breaker(flow.workspace_id, "mail", "No route.")
+    _park(flow, "end", "mail", range(2_000))
+    _park(flow, "end", "celery:billing", [2_001])
+    looks = [_take() for _ in range(3)]
+    assert [len(rows) for rows in looks] == [0, 0, 1]
 
 
 def test_a_good_try_opens_the_way_also_from_a_process_that_had_not_heard_of_it() -> None:

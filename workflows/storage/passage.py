@@ -36,14 +36,23 @@ class Due(NamedTuple):
         return self.flow_id, self.number
 
 
+class Shut(NamedTuple):
+    """A destination that nothing goes to before `until`."""
+
+    workspace_id: int
+    destination: str
+    until: float
+
+
 class Sorted(NamedTuple):
-    """What may go out; the others with their new due times; and of what may go out, by (flow,
-    number), what has a slot and what tries a destination that is down."""
+    """What may go out; the others with their new due times; of what may go out, by (flow, number),
+    what has a slot and what tries a destination that is down; and what is shut from now on."""
 
     passed: list[Due]
     later: list[tuple[Due, float]]
     slotted: set[tuple[int, int]]
     probes: set[tuple[int, int]]
+    shut: list[Shut]
 
 
 def sort(due: Sequence[Due], now: float) -> Sorted:
@@ -60,7 +69,7 @@ def sort(due: Sequence[Due], now: float) -> Sorted:
     locked = {**_lock(sorted(of_destinations)), **_make(own)}
     passage = _Passage(locked, now)
     passage.count_slots([one for one in due if any(name in locked for name in wanted[one])])
-    out = Sorted([], [], set(), set())
+    out = Sorted([], [], set(), set(), [])
     for one in due:
         names = [name for name in wanted[one] if name in locked]
         later = passage.ask(names)
@@ -70,7 +79,7 @@ def sort(due: Sequence[Due], now: float) -> Sorted:
         else:
             out.later.append((one, later))
     passage.write()
-    return out
+    return out._replace(shut=passage.shut())
 
 
 def _lock(names: Sequence[str]) -> dict[str, Gate]:
@@ -143,16 +152,33 @@ class _Passage:
 
     def _ask(self, name: str) -> float | None:
         gate = self._gates[name]
-        if gate.opened_at is not None:
-            if gate.retry_at > self._now:
-                return gate.retry_at
-            if self._tried_until[name] > self._now:
-                return min(self._tried_until[name], self._now + PROBE_SECONDS)
+        shut_until = self._shut_until(name)
+        if shut_until is not None:
+            return shut_until
         if gate.at_once and self._used[name] >= gate.at_once:
             return self._queue(name, self._now + _BUSY_SECONDS, _BUSY_SECONDS / gate.at_once)
         if gate.per_second and self._next_at[name] > self._now:
             return self._queue(name, self._next_at[name], 1 / gate.per_second)
         return None
+
+    def _shut_until(self, name: str) -> float | None:
+        """When to ask again at a breaker that lets nothing through now; None at others."""
+        gate = self._gates[name]
+        if gate.opened_at is None:
+            return None
+        if gate.retry_at > self._now:
+            return gate.retry_at
+        if self._tried_until[name] > self._now:
+            return min(self._tried_until[name], self._now + PROBE_SECONDS)
+        return None
+
+    def shut(self) -> list[Shut]:
+        """The destinations that nothing more goes to now."""
+        return [
+            Shut(gate.workspace_id, gate.destination, until)
+            for name, gate in self._gates.items()
+            if (until := self._shut_until(name)) is not None
+        ]
 
     def _queue(self, name: str, first: float, step: float) -> float:
         """Each gets a moment of its own: what waits must not come back together and stand before

@@ -12,6 +12,7 @@ from workflows.storage.parts import TraceRef
 
 HELD_LEASE_SECONDS = 10.0
 EFFECT_MARGIN_SECONDS = 5.0  # lease of an effect = its time-out + this
+_MOST_POSTPONED = 1_000  # effects in one statement
 
 
 class TakenEffect(NamedTuple):
@@ -113,6 +114,19 @@ def postpone_effects(owner: str, later: Sequence[tuple[int, int, float]]) -> Non
         "f, n, due, o",
         "flow_id = v.f AND number = v.n AND owner = v.o",
         [(*one, owner) for one in later],
+    )
+
+
+def postpone_destination(workspace_id: int, destination: str, until: float) -> None:
+    """Let due effects to a destination that is down come back later, without taking each of them:
+    many may wait, and stand before what may go."""
+    lock = " FOR UPDATE OF d SKIP LOCKED" if sql.is_postgres() else ""
+    sql.execute(
+        "UPDATE workflows_effect SET owner = '', due_at = %s WHERE (flow_id, number) IN"
+        " (SELECT d.flow_id, d.number FROM workflows_effect d"
+        f" JOIN workflows_flow f ON f.id = d.flow_id WHERE d.due_at <= {sql.now_sql()}"
+        f" AND d.destination = %s AND f.workspace_id = %s LIMIT {_MOST_POSTPONED}{lock})",
+        (until, destination, workspace_id),
     )
 
 

@@ -22,6 +22,7 @@ from workflows.tasks.owner import owner
 
 THRESHOLD = 20  # failures in a row
 _FRESH_SECONDS = 0.5
+_TICK_SECONDS = 0.002  # SQLite's clock counts milliseconds: what is due isn't so a moment before
 
 
 class Breakers:
@@ -114,12 +115,14 @@ def hold_back(taken: Sequence[TakenEffect], free: Container[tuple[int, int]]) ->
     found = passage.sort(due, dbclock.now())
     later = [(*one.place, moment) for one, moment in found.later]
     work.postpone_effects(owner(), later)
+    for one in found.shut:
+        work.postpone_destination(one.workspace_id, one.destination, one.until)
     held = {one.place for one, _ in found.later}
     return Admitted(
         [row for row in taken if (row.flow_id, row.number) not in held],
         found.slotted,
         found.probes,
-        min((moment for _, moment in found.later), default=None),
+        min((moment + _TICK_SECONDS for _, moment in found.later), default=None),
     )
 
 

@@ -244,7 +244,8 @@ class Performer:
         try:
             flights, again_at = self._take(places, busy)
             if again_at is not None:
-                self._again_at = time.monotonic() + max(0.0, again_at - dbclock.now())
+                due = time.monotonic() + max(0.0, again_at - dbclock.now())
+                self._again_at = min(self._again_at, due)
         except Exception:
             close_old_connections()
             log.exception("due effects could not be taken")

@@ -300,8 +300,9 @@ def take(limit: int, busy: Iterable[Where]) -> tuple[list[InFlight], float | Non
                 known=known.get((row.flow_id, row.number)),
             )
         )
-    is_full = len(out) < len(rows) == limit  # others may stand behind those that were held back
-    return out, 0.0 if is_full else admitted.again_at
+    if len(out) < len(rows) == limit:
+        performer().look()  # others may stand behind those that were held back
+    return out, admitted.again_at
 
 
 def _known(row: work.TakenEffect) -> Reply | None:
