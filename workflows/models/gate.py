@@ -7,11 +7,11 @@ from workflows.models.people import Workspace
 
 
 class Gate(models.Model):
-    """A limited node, or a destination with a limit or a breaker.
+    """A limited node, a key at one, or a destination with a limit or a breaker.
 
-    `name` is `n:{flow}:{node}` or `d:{workspace}:{destination}`. A node's limits stand in its
-    flow; a destination's are set here. A destination that failed again and again is open: nothing
-    goes out to it before `retry_at`, and then a single effect tries it.
+    `name` is made in `storage.gates`. The limits of nodes and keys stand in their flow; those of
+    destinations are set here. A destination that failed again and again is open: nothing goes out
+    to it before `retry_at`, and then a single effect tries it.
     """
 
     name = models.CharField(max_length=255, primary_key=True)
