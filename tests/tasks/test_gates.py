@@ -243,6 +243,15 @@ def test_thousands_that_wait_for_what_is_down_are_not_in_the_way_of_others() -> 
     assert [len(rows) for rows in looks] == [0, 0, 1]
 
 
+def test_an_answer_that_is_known_already_needs_no_gate() -> None:
+    flow = make.published(make.order_document())
+    gates.open_breaker(flow.workspace_id, "mail", "No route.")
+    _park(flow, "end", "mail")
+    with sql.write():
+        found = gating.hold_back(work.take_effects(owner(), 40), {(flow.pk, 1)})
+    assert (len(found.rows), found.probes) == (1, set())
+
+
 def test_a_good_try_opens_the_way_also_from_a_process_that_had_not_heard_of_it() -> None:
     gates.open_breaker(7, "mail", "No route.")
     gating.Breakers().note(7, "mail", Reply(ok=True, status=200), is_probe=True)
@@ -251,11 +260,25 @@ def test_a_good_try_opens_the_way_also_from_a_process_that_had_not_heard_of_it()
 
 def test_what_was_under_way_when_a_destination_went_down_says_nothing_new() -> None:
     known = gating.Breakers()
-    for _ in range(gating.THRESHOLD * 3):
-        known.note(7, "mail", Reply(ok=False, error="timeout"), is_probe=False)
+    _fail(known, gating.THRESHOLD * 3)
     assert Gate.objects.get().pause_seconds == gates.FIRST_PAUSE
-    known.note(7, "mail", Reply(ok=False, error="timeout"), is_probe=True)
+    _fail(known, 1, is_probe=True)
     assert Gate.objects.get().pause_seconds == gates.FIRST_PAUSE * 2
+
+
+def test_what_another_process_has_closed_takes_as_many_failures_again() -> None:
+    known = gating.Breakers()
+    _fail(known, gating.THRESHOLD)
+    gates.close_breaker(7, "mail")
+    _fail(known, gating.THRESHOLD - 1)
+    assert Gate.objects.get().opened_at is None
+    _fail(known, 1)
+    assert Gate.objects.get().opened_at is not None
+
+
+def _fail(known: gating.Breakers, times: int, *, is_probe: bool = False) -> None:
+    for _ in range(times):
+        known.note(7, "mail", Reply(ok=False, error="timeout"), is_probe=is_probe)
 
 
 def test_refusals_do_not_open_a_breaker(sink: Sink) -> None:

@@ -94,8 +94,8 @@ def limit(workspace_id: int, destination: str, limits: Limits) -> None:
 
 
 def try_now(workspace_id: int, destination: str) -> bool:
-    """Let one call try a destination that is down, without waiting for its moment; if that is
-    answered, the others follow. False when it isn't down."""
+    """Let one call try a destination that is down, without waiting for its moment or for another
+    one that still tries it; if that is answered, the others follow. False when it isn't down."""
     name = gates.destination_gate(workspace_id, destination)
     open_gate = " FROM workflows_gate WHERE name = %s AND opened_at IS NOT NULL"
     with sql.write():  # in the order of those who take effects: these first, then the gate
@@ -108,7 +108,7 @@ def try_now(workspace_id: int, destination: str) -> bool:
             )
         return bool(
             sql.execute(
-                "UPDATE workflows_gate SET retry_at = 0, pause_seconds = %s"
+                "UPDATE workflows_gate SET retry_at = 0, tried_until = 0, pause_seconds = %s"
                 " WHERE name = %s AND opened_at IS NOT NULL",
                 (gates.FIRST_PAUSE / 2, name),  # which a failed try doubles
             )

@@ -58,7 +58,8 @@ def guarded() -> dict[str, bool]:
     their breaker is open."""
     rows = sql.fetch(
         "SELECT name, opened_at IS NOT NULL FROM workflows_gate WHERE destination <> ''"
-        " AND (at_once > 0 OR per_second > 0 OR opened_at IS NOT NULL) LIMIT %s",
+        " AND (at_once > 0 OR per_second > 0 OR opened_at IS NOT NULL)"
+        " ORDER BY (at_once > 0 OR per_second > 0) DESC LIMIT %s",
         (_MOST_GATES,),
     )
     return {name: bool(is_open) for name, is_open in rows}

@@ -15,7 +15,7 @@ from workflows.storage.work import EFFECT_MARGIN_SECONDS
 
 PROBE_SECONDS = 2.0  # while one effect tries a destination, the others look again so often
 _BUSY_SECONDS = 0.05  # when to look again for a slot
-_LONGEST_WAIT = 5.0  # until what waits for a limit asks again, which may have changed by then
+_LONGEST_WAIT_SECONDS = 5.0  # until what waits for a limit asks again: it may be another by then
 BURST_SECONDS = 0.5  # what a rate didn't use of this time may go out together
 
 
@@ -183,7 +183,7 @@ class _Passage:
     def _queue(self, name: str, first: float, step: float) -> float:
         """Each gets a moment of its own: what waits must not come back together and stand before
         what may go."""
-        behind = min(self._queued_until[name] + step, self._now + _LONGEST_WAIT)
+        behind = min(self._queued_until[name] + step, self._now + _LONGEST_WAIT_SECONDS)
         self._queued_until[name] = max(first, behind)
         return self._queued_until[name]
 

@@ -21,6 +21,7 @@ from workflows.storage.work import TakenEffect
 from workflows.tasks.owner import owner
 
 THRESHOLD = 20  # failures in a row
+_MOST_COUNTED = 10_000  # destinations; addresses may come from events
 _FRESH_SECONDS = 0.5
 _TICK_SECONDS = 0.002  # SQLite's clock counts milliseconds: what is due isn't so a moment before
 
@@ -47,8 +48,8 @@ class Breakers:
             return name in self._guarded
 
     def note(self, workspace_id: int, to: str, reply: Reply, is_probe: bool) -> None:
-        """Learn from a reply. Only a probe's failure says anything new of what is down: other
-        effects were under way when that was found out."""
+        """Learn from a reply. Of a destination that is down already, only a probe's failure says
+        anything new: other effects were under way when that was found out."""
         name = gates.destination_gate(workspace_id, to)
         with self._lock:
             if not _is_down(reply):
@@ -57,11 +58,14 @@ class Breakers:
                     self._opened.discard(name)
                     gates.close_breaker(workspace_id, to)
                 return
+            if len(self._failures) > _MOST_COUNTED:
+                self._failures.clear()
             self._failures[name] += 1
             says = reply.message or f"It answered {reply.status}."
             if is_probe:
                 gates.keep_open(workspace_id, to, says)
-            elif self._failures[name] >= THRESHOLD and name not in self._opened:
+            elif self._failures[name] >= THRESHOLD:
+                del self._failures[name]  # whoever closes it, it takes as many to open it again
                 gates.open_breaker(workspace_id, to, says)
                 self._opened.add(name)
                 self._guarded.add(name)
