@@ -161,20 +161,25 @@ def look(run: Run) -> Run:
     looked = rows[-1][0] if len(rows) == _LOOK else 0  # then once more from the beginning
     # A trace that retention took had ended; how, nobody can say any more.
     ended = [(letter, state or "filtered") for letter, state in rows if state != "running"]
-    failed = sum(state == "failed" for _, state in ended)
     if not ended and looked == run.looked:
         return run
     with sql.write():
-        sql.update_many(
-            "workflows_deadletter", "outcome = v.outcome", "i, outcome", "id = v.i", ended
+        noted = sql.update_many(
+            "workflows_deadletter",
+            "outcome = v.state",
+            "i, state",
+            # Who has lost the lease may look too: each outcome counts once.
+            "id = v.i AND outcome = 'running' RETURNING outcome",
+            ended,
         )
+        failed = sum(outcome == "failed" for (outcome,) in noted)
+        ok = len(noted) - failed
         sql.execute(
             "UPDATE workflows_redrive SET ok = ok + %s, failed = failed + %s, looked = %s"
             " WHERE id = %s",
-            (len(ended) - failed, failed, looked, run.id),
+            (ok, failed, looked, run.id),
         )
-    ok = run.ok + len(ended) - failed
-    return run._replace(ok=ok, failed=run.failed + failed, looked=looked)
+    return run._replace(ok=run.ok + ok, failed=run.failed + failed, looked=looked)
 
 
 def waited_for(run: Run, limit: int) -> int:

@@ -24,6 +24,7 @@ from workflows.storage.deadletters import Claimable
 from workflows.storage.parts import Fenced, FlowCommit, NewTrace, Redriven, Stale, TraceRef
 from workflows.storage.plans import PlanMissing, load_plan
 from workflows.storage.redrivework import Lost, Progress, Run
+from workflows.storage.sql import column
 from workflows.tasks.context import Publisher, Surroundings, event_of
 from workflows.tasks.owner import owner
 from workflows.tasks.process import announce, performer
@@ -222,7 +223,7 @@ def _begin(letter: Claimable, ref: TraceRef, edit: bytes | None) -> tuple[Root, 
     event = event_of(letter.event if edit is None else edit, accepted_at)
     origin = event_of(row.body, accepted_at) if row else event
     key = row.key if row else event.id
-    return Root(ref, origin, channel_id, event.type, key), event
+    return Root(ref, origin, channel_id, column(event.type), column(key)), event
 
 
 def _path(letter: Claimable, edit: bytes | None) -> int:
