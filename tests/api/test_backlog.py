@@ -130,4 +130,4 @@ def test_the_backlog_tells_how_fast_events_are_taken(work: Work) -> None:
     work(flow)
     Minute.objects.update(minute=int(time.time() // 60) - 2)
     backlog = program("flows:read").expect(200, "GET", "flows/orders/backlog")
-    assert backlog["taken_per_minute"] == 2.0
+    assert 2.0 <= backlog["taken_per_minute"] <= 2.5

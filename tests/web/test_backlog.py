@@ -48,7 +48,7 @@ def test_a_channel_shows_who_is_behind_and_near_its_limit(world: World, browser:
     _reading("behind")
     send("shared", [make.event(str(n)) for n in range(9)])
     text = _read(browser("editor"), "channels/shared/backlog")
-    assert "90% of its limit of 10: past that, the oldest expire" in text
+    assert "90% of the limit of 10: past that, the oldest expire" in text
     assert "Change the limit" in text
     assert "Change the limit" not in _read(browser("viewer"), "channels/shared/backlog")
     assert 'href="/w/main/flows/behind/backlog"' in text

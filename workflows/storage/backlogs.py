@@ -103,9 +103,10 @@ def _reading(asked: QuerySet[Subscription]) -> list[tuple[Flow, ReaderBacklog]]:
 
 def rate(flow_id: int) -> float:
     """Events that the flow took a minute, of late."""
-    now = int(dbclock.now() // 60)
-    minutes = traces.per_minute([flow_id], now - _MINUTES).get(flow_id, {})
-    return sum(events for minute, (events, _) in minutes.items() if minute < now) / _MINUTES
+    now = dbclock.now() / 60
+    first = int(now) - _MINUTES + 1
+    minutes = traces.per_minute([flow_id], first).get(flow_id, {})
+    return sum(events for events, _ in minutes.values()) / (now - first)
 
 
 def nodes(flow: Flow) -> Parked:

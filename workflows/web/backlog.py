@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from workflows.models import Flow
-from workflows.storage import backlogs, channels
+from workflows.storage import backlogs, channels, dbclock
 from workflows.storage.backlogs import ReaderBacklog, Wait
 from workflows.web.access import NOT_HERE, Here, flow_or_404, member
 from workflows.web.context import Crumb, flow_page, page, part, wants
@@ -45,6 +45,7 @@ class Unread(NamedTuple):
     expired: int
     state: str  # for colour and icon
     says: str
+    more: str
     help: Link | None
 
 
@@ -72,6 +73,7 @@ def of_flow(request: HttpRequest, here: Here, slug: str) -> HttpResponse:
     parked = backlogs.nodes(flow)
     rate = backlogs.rate(flow.pk)
     lag = sum(reader.lag for reader in readers)
+    stands = flow.paused or any(reader.waits_for for reader in readers)
     context = {
         "flow": flow,
         "unread": [_unread(here, flow, names.get(one.node, one.node), one) for one in readers],
@@ -83,7 +85,7 @@ def of_flow(request: HttpRequest, here: Here, slug: str) -> HttpResponse:
         "is_whole": parked.is_whole,
         "looked_at": backlogs.MOST_ROWS,
         "rate": rate,
-        "left": _span(lag / rate) if lag and rate else "",
+        "left": _span(lag / rate) if lag and rate and not stands else "",
     }
     if wants(request, "rows"):
         return part(request, here, "workflows/flows/backlog.html", "rows", context)
@@ -116,6 +118,7 @@ def _names(flow: Flow) -> dict[str, str]:
 
 def _unread(here: Here, flow: Flow, name: str, one: ReaderBacklog) -> Unread:
     state, says, link = "queued", "Being taken", None
+    more = [f"{one.expired:,} expired unread"] if one.expired else []
     share = one.lag / one.lag_limit
     if not one.lag:
         state, says = "ok", "Nothing unread"
@@ -128,7 +131,7 @@ def _unread(here: Here, flow: Flow, name: str, one: ReaderBacklog) -> Unread:
         link = Link(f"See who reads {one.waits_for}", url)
     if share >= _NEARLY_FULL:
         meant = "senders are refused" if one.lag_policy == "block" else "the oldest expire"
-        says += f" · {share:.0%} of its limit of {one.lag_limit:,}: past that, {meant}"
+        more.append(f"{share:.0%} of the limit of {one.lag_limit:,}: past that, {meant}")
         state = "failed" if share >= 1 else state
         if link is None and here.can_edit:
             url = reverse("channel", args=[here.workspace, one.channel])
@@ -143,21 +146,25 @@ def _unread(here: Here, flow: Flow, name: str, one: ReaderBacklog) -> Unread:
         one.expired,
         state,
         says,
+        " · ".join(more),
         link,
     )
 
 
 def _waiting(here: Here, flow: Flow, name: str, wait: Wait) -> Waiting:
     state, word = _WORDS[wait.why]
+    is_due = wait.goes_on is not None and wait.goes_on <= dbclock.now()
+    says = ["The next one tries it now"] if is_due and wait.why == "down" else []
+    says += [wait.says] if wait.says else []
     return Waiting(
         name,
         wait.n,
         state,
         word,
         datetime.fromtimestamp(wait.oldest, UTC),
-        _moment(wait.goes_on),
+        None if is_due else _moment(wait.goes_on),
         wait.destination,
-        wait.says,
+        " · ".join(says),
         _help(here, flow, wait),
     )
 

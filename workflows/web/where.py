@@ -16,7 +16,7 @@ from workflows.web.access import Here, member
 from workflows.web.context import Crumb, page
 
 _LONGEST = 1_200  # characters of a question: a long value, and what stands around it
-_UNTIL = {"gone": "Repeats are recognised until", "held": "Until", "retrying": "Next attempt"}
+_UNTIL = {"gone": "Repeats are recognised until", "retrying": "Next attempt"}
 
 
 class Line(NamedTuple):
@@ -28,6 +28,7 @@ class Line(NamedTuple):
     at: datetime | None
     until_word: str
     until: datetime | None
+    is_soon: bool  # until then
     is_inner: bool
 
 
@@ -84,8 +85,9 @@ def _lines(here: Here, places: list[Place]) -> list[Line]:
                 place.says,
                 _url(here, place),
                 None if place.at is None else _moment(place.at),
-                _UNTIL.get(place.what, "Until"),
+                _UNTIL.get(place.what, "Goes on"),
                 None if place.until is None else _moment(place.until),
+                place.what != "gone",
                 is_inner,
             )
         )
