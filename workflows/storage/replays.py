@@ -26,6 +26,8 @@ from workflows.storage.ranges import Selection
 COUNTED_AT_ONCE = 200_000  # offsets that a dry run looks at; a worker counts the rest
 MOST_PLACES = 500
 FASTEST = 10_000.0
+_KEPT_SECONDS = 30 * 86_400.0  # after it ended
+_FORGOTTEN = 5  # in one go
 
 
 class Refused(Exception):
@@ -196,6 +198,38 @@ def cancel(replay_id: int) -> bool:
         if cancelled:
             replaywork.forget_memory(replay_id)
     return cancelled
+
+
+def forget() -> int:
+    """Delete replays that ended long ago and have no trace left, some at a time; how many."""
+    starts = " ".join(f"WHEN '{mode}' THEN {runs.number(mode, 0)}" for mode in Replay.Mode.values)
+    found = sql.fetch(
+        "SELECT r.id, r.version_id FROM workflows_replay r"
+        f" WHERE r.ended_at < {sql.now_sql()} - {_KEPT_SECONDS} AND NOT EXISTS"
+        " (SELECT 1 FROM workflows_trace t WHERE t.flow_id = r.flow_id AND t.run > 0"
+        f" AND t.run = r.id + CASE r.mode {starts} END) ORDER BY r.id LIMIT {_FORGOTTEN}"
+    )
+    for replay_id, version_id in found:
+        with sql.write():
+            replaywork.forget_memory(replay_id)
+            sql.execute("DELETE FROM workflows_difference WHERE replay_id = %s", (replay_id,))
+            sql.execute("DELETE FROM workflows_replay WHERE id = %s", (replay_id,))
+            _forget_trial(version_id)
+    return len(found)
+
+
+def _forget_trial(version_id: int) -> None:
+    """Delete the draft that a replay ran, unless something of it is left."""
+    unused = "".join(
+        f" AND NOT EXISTS (SELECT 1 FROM workflows_{table} x"
+        " WHERE x.flow_id = v.flow_id AND x.version_id = v.id)"
+        for table in ("replay", "subscription", "effect", "held", "deadletter")
+    )
+    sql.execute(
+        "DELETE FROM workflows_flowversion WHERE id IN (SELECT v.id FROM workflows_flowversion v"
+        f" WHERE v.id = %s AND v.number >= %s{unused})",
+        (version_id, runs.FIRST_TRIAL),
+    )
 
 
 def states(replay: Replay) -> dict[str, int]:

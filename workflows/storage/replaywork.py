@@ -151,13 +151,17 @@ def stumble(job: Job, says: str, *, for_good: bool) -> bool:
         f" due_at = {now} + failures + 1 WHERE id = %s AND epoch = %s",
         (sql.column(says, 300), job.id, job.epoch),
     )
-    return bool(
-        sql.execute(
-            f"UPDATE workflows_replay SET state = 'failed', ended_at = {now}"
-            f" WHERE id = %s AND epoch = %s AND {_OPEN} AND (failures >= %s OR %s = 1)",
-            (job.id, job.epoch, _MOST_FAILURES, int(for_good)),
+    with sql.write():
+        has_failed = bool(
+            sql.execute(
+                f"UPDATE workflows_replay SET state = 'failed', ended_at = {now}"
+                f" WHERE id = %s AND epoch = %s AND {_OPEN} AND (failures >= %s OR %s = 1)",
+                (job.id, job.epoch, _MOST_FAILURES, int(for_good)),
+            )
         )
-    )
+        if has_failed:
+            forget_memory(job.id)
+    return has_failed
 
 
 def turn(job: Job, run: int, now: float) -> int:

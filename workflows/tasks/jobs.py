@@ -14,6 +14,7 @@ from workflows.storage import (
     indexed,
     overdue,
     redrivework,
+    replays,
     replaywork,
     retention,
     shrink,
@@ -108,6 +109,7 @@ def prune() -> None:
     retention.prune()
     gatesweep.sweep()
     deadletters.forget()
+    replays.forget()
     shrink.give_back()
 
 
