@@ -31,7 +31,7 @@ def test_the_question_names_nodes_and_counts_and_each_answer_publishes(
     asked = api.expect(409, "POST", "flows/orders/publish", {"unread": "finish"})
     assert (asked["field"], asked["on_removed"]) == ("on_removed", {"wait": 2})
     assert [choice["value"] for choice in asked["choices"]] == ["finish", "dead_letter", "drop"]
-    assert "2 at wait" in asked["detail"]
+    assert "2 at “wait”" in asked["detail"]
     assert Held.objects.filter(due_at=0).count() == 0
     answers = {"unread": "finish", "on_removed": how}
     assert api.expect(200, "POST", "flows/orders/publish", answers)["number"] == 2

@@ -38,13 +38,19 @@ def publish(
             problems=[msgspec.to_builtins(problem) for problem in refused.problems],
         ) from None
     except flows.StillHeld as held:
-        waiting = ", ".join(f"{n} at {node}" for node, n in held.nodes.items())
-        says = f"The new version lacks nodes that hold events ({waiting})."
+        says = f"The new version lacks nodes that hold events ({_told(flow, held, 'at')})."
         raise _question(says, "Held events would stay behind", held, removals.CHOICES) from None
     except flows.Unread as unread:
-        waiting = ", ".join(f"{n} before {node}" for node, n in unread.nodes.items())
-        says = f"The new version lacks producers that have unread events ({waiting})."
+        left = _told(flow, unread, "before")
+        says = f"The new version lacks producers that have unread events ({left})."
         raise _question(says, "Unread events would stay behind", unread, _UNREAD) from None
+
+
+def _told(flow: Flow, left: flows.Unread, where: str) -> str:
+    """How many events are at which node, by its name in the version that runs."""
+    nodes = flow.published.document["nodes"] if flow.published else ()
+    names = {node["id"]: node.get("name") for node in nodes}
+    return ", ".join(f"{n:,} {where} “{names.get(node) or node}”" for node, n in left.nodes.items())
 
 
 def _question(says: str, title: str, left: flows.Unread, choices: Mapping[str, str]) -> Problem:

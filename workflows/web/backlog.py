@@ -132,7 +132,7 @@ def _unread(here: Here, flow: Flow, name: str, one: ReaderBacklog) -> Unread:
     if share >= _NEARLY_FULL:
         meant = "senders are refused" if one.lag_policy == "block" else "the oldest expire"
         more.append(f"{share:.0%} of the limit of {one.lag_limit:,}: past that, {meant}")
-        state = "failed" if share >= 1 else state
+        state = "failed" if share >= 1 and not flow.paused else state
         if link is None and here.can_edit:
             url = reverse("channel", args=[here.workspace, one.channel])
             link = Link("Change the limit", url)
