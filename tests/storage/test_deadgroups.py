@@ -137,3 +137,13 @@ def test_nothing_reads_all_letters(space: int, which: int) -> None:
     for name in ("workflows_deadletter", "d"):
         assert not reads_all_of(name, plan), plan
     assert DeadLetter.objects.count() == 0
+
+
+@pytest.mark.parametrize("text", ["Über", "Über Den zaun"])
+def test_messages_are_found_by_letters_of_any_alphabet(text: str) -> None:
+    flow = make.published(make.order_document())
+    DeadGroup.objects.create(
+        workspace=make.workspace(), flow=flow, fingerprint="f", node="big", kind="k",
+        message="Es ging Über den ZAUN.", open=1, first_at=1, newest_at=1,
+    )  # fmt: skip
+    assert deadgroups.totals(flow.workspace_id, Wanted(text=text)) == (1, 1)

@@ -286,6 +286,17 @@ def test_ticked_letters_are_discarded_together(world: World, browser: Browser) -
     assert "1 of 1" in client.get(answer.headers["Location"]).content.decode()
 
 
+@pytest.mark.parametrize("act", ["discard", "redrive"])
+def test_letters_that_cannot_be_read_are_not_taken_for_all(
+    world: World, browser: Browser, act: str
+) -> None:
+    form = {"id": ["x", "0", str(2**64)], "version": "published"}
+    answer = browser("operator").post(f"/w/main/dead-letters/{act}", form)
+    assert answer.status_code == 404
+    work()
+    assert DeadLetter.objects.get().state == "open"
+
+
 def test_a_group_is_counted_and_redriven_at_once(world: World, browser: Browser) -> None:
     client = browser("operator")
     fingerprint = DeadLetter.objects.get().fingerprint

@@ -44,7 +44,7 @@ class NewReplay(serializers.Serializer[Any]):
     until = serializers.DateTimeField(default=None, allow_null=True, help_text="Accepted before.")
     type = serializers.CharField(max_length=255, default="", allow_blank=True)
     key = serializers.CharField(max_length=255, default="", allow_blank=True)
-    ranges = RangeShape(many=True, default=list)
+    ranges = serializers.ListField(child=RangeShape(), default=list, max_length=MOST_PLACES)
     traces = serializers.ListField(
         child=serializers.CharField(max_length=100),
         default=list,

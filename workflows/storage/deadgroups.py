@@ -99,6 +99,11 @@ _COLUMNS = (
     " g.first_at, g.newest_at, (SELECT MAX(d.id) FROM workflows_deadletter d"
     " WHERE d.flow_id = g.flow_id AND d.state = 'open' AND d.fingerprint = g.fingerprint)"
 )
+# SQLite's LOWER knows no letters but those of ASCII, so the text is lowered in the same way.
+_HAS_TEXT = {
+    True: "strpos(lower(g.message), lower(%s)) > 0",
+    False: "instr(lower(g.message), lower(%s)) > 0",
+}
 _FROM = " FROM workflows_deadgroup g JOIN workflows_flow f ON f.id = g.flow_id"
 
 
@@ -202,6 +207,6 @@ def _where(workspace_id: int, wanted: Wanted) -> tuple[str, list[object]]:
         where += " AND g.newest_at >= %s"
         params.append(wanted.since)
     if wanted.text:
-        where += f" AND {'strpos' if sql.is_postgres() else 'instr'}(lower(g.message), %s) > 0"
-        params.append(wanted.text.lower())
+        where += f" AND {_HAS_TEXT[sql.is_postgres()]}"
+        params.append(wanted.text)
     return where, params

@@ -121,6 +121,8 @@ def _chosen(request: HttpRequest, here: Here) -> tuple[QueryDict, tuple[int, ...
     values = request.POST if request.method == "POST" else request.GET
     numbers = (read_number(text) for text in values.getlist("id")[: redrives.MOST_LETTERS])
     letters = tuple(number for number in numbers if number)
+    if "id" in values and not letters:  # never to be taken for a filter that leaves them all
+        raise Http404(NOT_HERE)
     wanted = deadrows.read_wanted(values)
     return values, letters, redrives.count(here.workspace_id, wanted, letters)
 
