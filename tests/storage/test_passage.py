@@ -115,7 +115,7 @@ ACTS = st.one_of(
     st.tuples(st.just("answer"), st.integers(0, 20)),
     st.tuples(st.just("die"), st.just(None)),
     st.tuples(st.just("sweep"), st.just(None)),
-    st.tuples(st.just("wait"), st.sampled_from([1.0, TIME_OUT])),
+    st.tuples(st.just("wait"), st.sampled_from([1.0, TIME_OUT - 1.0, TIME_OUT])),
 )
 
 
