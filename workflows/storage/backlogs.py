@@ -11,7 +11,7 @@ from workflows.storage import backpressure, dbclock, figures, gates, sql, traces
 from workflows.storage.parked import BEHIND
 from workflows.storage.plans import PlanMissing, load_plan
 
-MOST_ROWS = 100_000  # parked rows of each kind that one look goes through, the first ones first
+MOST_ROWS = 100_000  # parked rows of each kind that one look goes through
 _MINUTES = 5  # over which the rate is
 _MOST_READERS = 100  # that are told of
 
@@ -130,16 +130,16 @@ def nodes(flow: Flow) -> Parked:
 
 
 _WHY = "CASE WHEN due_at >= %s THEN 'turn' WHEN owner <> '' THEN 'under_way'"
-_FIRST = "WHERE flow_id = %s ORDER BY number LIMIT %s) AS parked"
+_SOME = "WHERE flow_id = %s LIMIT %s) AS parked"
 _LOOK_AT_EFFECTS = (
     f"SELECT node, {_WHY} WHEN failed THEN 'retry' ELSE 'worker' END AS why, destination,"
     " COUNT(*), MIN(since), MIN(due_at) FROM (SELECT node, due_at, owner, destination, since,"
-    f" failure IS NOT NULL AS failed FROM workflows_effect {_FIRST} GROUP BY 1, 2, 3"
+    f" failure IS NOT NULL AS failed FROM workflows_effect {_SOME} GROUP BY 1, 2, 3"
 )
 _LOOK_AT_HELD = (
     f"SELECT node, {_WHY} ELSE 'held' END AS why, MIN(reason), COUNT(*), MIN(since), MIN(due_at)"
     " FROM (SELECT node, due_at, owner, reason, since"
-    f" FROM workflows_held {_FIRST} GROUP BY 1, 2"
+    f" FROM workflows_held {_SOME} GROUP BY 1, 2"
 )
 
 
