@@ -4,6 +4,7 @@ A partition's accept times rise with its offsets, but for the clocks of the mach
 so moments are looked for in a sorted list, with some slack, and each event is asked again.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -157,12 +158,12 @@ def read(channel_id: int, selection: Selection, among: Sequence[Span], limit: in
     ends = {span: min(span.high, span.low + window) for span in streams}
     found = _rows(channel_id, selection, ends, share)
     reach: dict[Span, int] = {}
-    horizon = float("inf")
+    horizon = math.inf
     for span in streams:
         rows = found.get(span, [])
         reach[span] = rows[-1].offset + 1 if len(rows) == share else ends[span]
-        if rows and reach[span] < span.high:  # beyond its last row there may be older events
-            horizon = min(horizon, max(row.accepted_at for row in rows))
+        if reach[span] < span.high:  # beyond what was read there may be older events
+            horizon = min(horizon, max((row.accepted_at for row in rows), default=-math.inf))
     woven = _woven(list(found.values()))
     ready = sum(at <= horizon for at, _ in woven)
     return Batch([row for _, row in woven], reach, min(ready, limit))
