@@ -156,19 +156,23 @@ def chosen(
     if len(named) > MOST_PLACES:
         raise Refused(f"At most {MOST_PLACES} are taken at once.", field)
     refs = [traces.parse_ref(text) for text in named]
-    where: set[int] = set()
+    where: dict[int, str] = {}  # channel -> the first that lies in it
     places: list[tuple[int, int]] = []
     for text, ref in zip(named, refs, strict=True):
         row = traces.find(ref) if ref and as_traces else None
         if ref is None or (as_traces and row is None):
             raise Refused(f"There is no {field[:-1]} {text[:60]!r}.", field)
-        where.add(cursors.channel_of(ref.subscription_id) if as_traces else ref.subscription_id)
+        channel_id = cursors.channel_of(ref.subscription_id) if as_traces else ref.subscription_id
+        where.setdefault(channel_id, text)
         places.append((ref.partition, ref.offset))
-    channel = channels.get_by_id(workspace_id, next(iter(where))) if len(where) == 1 else None
-    if channel is None:
-        says = "These lie in several channels: replay one after the other."
-        raise Refused(says if len(where) > 1 else f"There is no {field[:-1]} like that.", field)
-    return channel.slug, tuple(dict.fromkeys(places))
+    ours = Channel.objects.filter(workspace_id=workspace_id, pk__in=list(where))
+    slugs = dict(ours.values_list("pk", "slug"))
+    for channel_id, text in where.items():
+        if channel_id not in slugs:  # what others have is as good as nothing
+            raise Refused(f"There is no {field[:-1]} {text[:60]!r}.", field)
+    if len(slugs) > 1:
+        raise Refused("These lie in several channels: replay one after the other.", field)
+    return slugs.popitem()[1], tuple(dict.fromkeys(places))
 
 
 def listed(workspace_id: int, flow: str = "") -> QuerySet[Replay]:
