@@ -1,13 +1,17 @@
 """What do all views of the API have in common? Who may, what they may ask, and JSON both ways."""
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
+from django.db.models import QuerySet
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from workflows.api.auth import Caller
+from workflows.api.paging import listed
 from workflows.api.problems import NOT_THERE, Problem
 from workflows.api.reading import AlwaysJson, JsonBody, check_query
 from workflows.api.schema import Told, ViewSchema, told_of
@@ -18,6 +22,17 @@ from workflows.storage import channels, flowrows
 def shown(shape: type[Serializer[Any]], thing: Any) -> Any:
     """A thing, or a list of them, with the fields of `shape` and no others."""
     return shape(thing, many=isinstance(thing, list)).data
+
+
+def newest_first(
+    request: Request, found: QuerySet[Any], shape: type[Serializer[Any]], row: Callable[[Any], Any]
+) -> Response:
+    """The answer for a page of `found`, the newest first, each as `row` tells it in `shape`."""
+
+    def rows(page: list[Any]) -> Any:
+        return shown(shape, [row(one) for one in page])
+
+    return listed(request, found, "id", rows, newest_first=True)
 
 
 class ApiView(APIView):

@@ -9,14 +9,14 @@ from rest_framework.response import Response
 
 from workflows.api import redrives as runs
 from workflows.api.auth import OPERATE, READ_TRACES
-from workflows.api.base import ApiView, shown
+from workflows.api.base import ApiView, newest_first, shown
 from workflows.api.deadshapes import (
     DeadGroupShape,
     DeadLetterShape,
     RedriveOne,
     WholeDeadLetterShape,
 )
-from workflows.api.paging import limit_of, listed, place_of, woven
+from workflows.api.paging import limit_of, place_of, woven
 from workflows.api.problems import Problem
 from workflows.api.reading import read_body
 from workflows.api.schema import operation
@@ -107,11 +107,7 @@ class DeadLetterList(ApiView):
             int(run or 0),
         )
         found = deadletters.listed(self.caller.workspace_id, wanted)
-
-        def rows(letters: list[DeadLetter]) -> Any:
-            return shown(DeadLetterShape, [_row(letter) for letter in letters])
-
-        return listed(request, found, "id", rows, newest_first=True)
+        return newest_first(request, found, DeadLetterShape, _row)
 
 
 class DeadGroupList(ApiView):

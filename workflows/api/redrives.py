@@ -8,9 +8,8 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
 from workflows.api.auth import OPERATE, READ_TRACES, Caller
-from workflows.api.base import ApiView, shown
+from workflows.api.base import ApiView, newest_first, shown
 from workflows.api.deadshapes import Choice, CountShape, RedriveChoice, RedriveShape
-from workflows.api.paging import listed
 from workflows.api.problems import Problem
 from workflows.api.reading import read_body
 from workflows.api.schema import operation
@@ -104,11 +103,8 @@ def _answer(view: ApiView, request: Request, act: str, shape: type[Serializer[An
 class RedriveList(ApiView):
     @operation("list_redrives", "List runs over dead letters", READ_TRACES, RedriveShape, page=True)
     def get(self, request: Request) -> Response:
-        def rows(runs: list[Redrive]) -> Any:
-            return shown(RedriveShape, [_row(run) for run in runs])
-
         found = redrives.listed(self.caller.workspace_id)
-        return listed(request, found, "id", rows, newest_first=True)
+        return newest_first(request, found, RedriveShape, _row)
 
     @operation(
         "redrive_dead_letters",

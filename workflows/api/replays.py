@@ -6,7 +6,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from workflows.api.auth import EDIT, READ_TRACES, Need
-from workflows.api.base import ApiView, shown
+from workflows.api.base import ApiView, newest_first, shown
 from workflows.api.paging import listed
 from workflows.api.problems import Problem
 from workflows.api.reading import read_body
@@ -39,12 +39,8 @@ class ReplayList(ApiView):
     )
     def get(self, request: Request) -> Response:
         flow = self.flow(self.asked("flow")).slug if self.asked("flow") else ""
-
-        def rows(found: list[Replay]) -> Any:
-            return shown(ReplayShape, [replay_row(one) for one in found])
-
         found = replays.listed(self.caller.workspace_id, flow)
-        return listed(request, found, "id", rows, newest_first=True)
+        return newest_first(request, found, ReplayShape, replay_row)
 
     @operation(
         "start_replay",

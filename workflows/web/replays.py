@@ -38,12 +38,14 @@ def replay_list(request: HttpRequest, here: Here) -> HttpResponse:
     """The replays of the workspace or of one flow, newest first."""
     before = read_number(request.GET.get("before", ""))
     slug = asked(request, "flow")
+    flow = flowrows.find(here.workspace_id, slug) if slug else None
     found = replays.listed(here.workspace_id, slug)
     rows, more = keyset.page(found, "id", Beyond(before), _ON_A_PAGE, newest_first=True)
     context = {
         "lines": [replayrows.line(row) for row in rows],
         "older": rows[-1].pk if more else None,
-        "flow": flowrows.find(here.workspace_id, slug) if slug else None,
+        "flow": flow,
+        "new_url": _new_url(here, flow) if here.can_edit else "",
     }
     template = "workflows/replays/list.html"
     return page(request, here, template, context, section="traces", crumbs=[Crumb("Replays")])
@@ -123,7 +125,7 @@ def _begin(request: HttpRequest, here: Here, flow: Flow, form: ReplayForm) -> Ht
         begun = replays.start(flow, wish)
     except Refused as refused:
         messages.error(request, str(refused))
-        return redirect(f"{reverse('new_replay', args=[here.workspace])}?flow={flow.slug}")
+        return redirect(_new_url(here, flow))
     ask([begun.pk])
     return redirect("replay", here.workspace, begun.pk)
 
@@ -195,6 +197,11 @@ def _find(here: Here, number: int) -> Replay:
     if found is None:
         raise Http404(NOT_HERE)
     return found
+
+
+def _new_url(here: Here, flow: Flow | None) -> str:
+    address = reverse("new_replay", args=[here.workspace])
+    return f"{address}?flow={flow.slug}" if flow else address
 
 
 def _list_url(here: Here) -> str:
