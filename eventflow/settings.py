@@ -99,6 +99,7 @@ def _database() -> dict[str, object]:
         config["OPTIONS"] = {
             "timeout": 20,
             "transaction_mode": "IMMEDIATE",
+            "cached_statements": 512,  # batches of each size have their own
             "init_command": SQLITE_INIT,
         }
     else:

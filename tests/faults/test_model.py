@@ -206,19 +206,22 @@ class Road(RuleBasedStateMachine):
         for table in (Effect, Held):
             table.objects.filter(flow=self.flow).exclude(owner="").update(due_at=0)
 
-    @rule()
-    def read_with_a_lost_lease(self) -> None:
+    @rule(is_leased=st.booleans())
+    def read_with_a_lost_lease(self, is_leased: bool) -> None:
         """A drain that was stopped past its lease changes nothing when it goes on."""
         subscription = self.flow.subscription_set.get()
-        reader = cursors.reader(subscription.pk)
-        assert reader is not None
-        leased = cursors.lease(reader, owner.owner(), 10.0)
+        seen = cursors.unread(subscription.pk, owner.owner())
+        if seen is not None and is_leased:
+            partitions = [part.partition for part in seen.parts]
+            cursors.lease(subscription.pk, partitions, owner.owner(), 10.0)
+            seen = cursors.unread(subscription.pk, owner.owner())
+            Cursor.objects.filter(subscription=subscription).update(lease_until=0)
         self.become_another_process()
         drain.drain_slice(subscription.pk)
         before = Trace.objects.filter(flow=self.flow).count()
-        if leased:
+        if seen is not None:
             with pytest.raises(Fenced):
-                drain._batch(reader, load_plan(reader.version_id), leased)
+                drain._batch(seen.reader, load_plan(seen.reader.version_id), seen.parts, 500)
         assert Trace.objects.filter(flow=self.flow).count() == before
 
     @rule()

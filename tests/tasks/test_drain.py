@@ -1,6 +1,7 @@
 """A drain: decide, commit, act, settle."""
 
 import time
+from typing import Any
 
 import orjson
 import pytest
@@ -64,6 +65,21 @@ def test_events_walk_through_and_leave_traces_that_tell_why(sink: Sink) -> None:
     assert_balanced(flow)
 
 
+def _leased(subscription_id: int, owner: str) -> cursors.Backlog:
+    backlog = cursors.unread(subscription_id, owner)
+    assert backlog is not None
+    partitions = [part.partition for part in backlog.parts]
+    assert cursors.lease(subscription_id, partitions, owner, 10.0) == len(partitions)
+    backlog = cursors.unread(subscription_id, owner)
+    assert backlog is not None and all(part.is_leased for part in backlog.parts)
+    return backlog
+
+
+def _take(backlog: cursors.Backlog) -> None:
+    reader, parts = backlog
+    drain._batch(reader, load_plan(reader.version_id), parts, drain.BATCH)
+
+
 def test_what_was_taken_is_not_taken_again(sink: Sink) -> None:
     flow = make.published(make.order_document(consumer=_http(sink)))
     make.append(flow, [make.event(str(i)) for i in range(20)])
@@ -78,28 +94,64 @@ def test_what_was_taken_is_not_taken_again(sink: Sink) -> None:
 def test_a_drain_whose_lease_was_taken_over_changes_nothing(sink: Sink) -> None:
     flow = make.published(make.order_document(consumer=_http(sink)))
     make.append(flow, [make.event(str(i)) for i in range(5)])
-    reader = cursors.reader(_subscription(flow).pk)
-    assert reader is not None
-    leased = cursors.lease(reader, "slow", 10.0)
+    subscription_id = _subscription(flow).pk
+    backlog = _leased(subscription_id, "slow")
     Cursor.objects.update(lease_until=0)  # its lease runs out
-    assert cursors.lease(reader, "quick", 10.0)
+    _leased(subscription_id, "quick")
     with pytest.raises(Fenced):
-        drain._batch(reader, load_plan(reader.version_id), leased)
+        _take(backlog)
     assert not Trace.objects.exists()
     assert not Effect.objects.exists()
     assert set(Cursor.objects.values_list("position", flat=True)) == {0}
     assert performer().room.used() == 0
 
 
-def test_a_second_drain_finds_nothing_to_lease() -> None:
+def test_what_one_drain_has_leased_another_does_not_see() -> None:
     flow = make.published(make.order_document())
     make.append(flow, [make.event("a")])
-    reader = cursors.reader(_subscription(flow).pk)
-    assert reader is not None
-    assert cursors.lease(reader, "first", 10.0)
-    assert cursors.lease(reader, "second", 10.0) == []
-    cursors.release(reader.subscription_id, "first")
-    assert cursors.lease(reader, "second", 10.0)
+    subscription_id = _subscription(flow).pk
+    (part,) = _leased(subscription_id, "first").parts
+    assert cursors.unread(subscription_id, "second") is None
+    assert cursors.lease(subscription_id, [part.partition], "second", 10.0) == 0
+    cursors.release(subscription_id, "first")
+    (seen,) = _leased(subscription_id, "second").parts
+    assert (seen.position, seen.end, seen.epoch) == (0, 1, part.epoch + 1)
+
+
+def test_of_two_drains_that_read_the_same_without_a_lease_one_commits() -> None:
+    flow = make.published(make.order_document())
+    make.append(flow, [make.event(str(i)) for i in range(20)])
+    one = cursors.unread(_subscription(flow).pk, "one")
+    other = cursors.unread(_subscription(flow).pk, "other")
+    assert one is not None and one == other
+    _take(one)
+    with pytest.raises(Fenced):
+        _take(one)
+    assert Trace.objects.count() == 20
+    assert_balanced(flow)
+
+
+def test_a_long_backlog_is_leased_and_shared_with_other_workers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(drain, "BATCH", 4)
+    flow = make.published(make.order_document())
+    make.append(flow, [make.event(str(i)) for i in range(100)])
+    subscription_id = _subscription(flow).pk
+    seen: list[cursors.Backlog | None] = []
+
+    def look(*arguments: Any) -> None:
+        if not seen:
+            seen.append(cursors.unread(subscription_id, "another"))
+        batch(*arguments)
+
+    batch = drain._batch
+    monkeypatch.setattr(drain, "_batch", look)
+    _drain(flow)
+    assert seen[0] is not None and len(seen[0].parts) == 8 - drain._MOST_LEASED
+    assert Trace.objects.count() == 100
+    assert not Cursor.objects.filter(lease_until__gt=0).exists()
+    assert_balanced(flow)
 
 
 def test_a_paused_flow_holds_its_events_and_goes_on_when_resumed() -> None:
@@ -275,12 +327,11 @@ def test_what_a_flow_publishes_gets_the_key_of_its_channel() -> None:
 def test_a_drain_that_began_before_a_publish_does_not_commit_after_it() -> None:
     flow = make.published(make.order_document())
     make.append(flow, [make.event("a")])
-    reader = cursors.reader(_subscription(flow).pk)
-    assert reader is not None
-    leased = cursors.lease(reader, "old", 10.0)
+    backlog = cursors.unread(_subscription(flow).pk, "old")
+    assert backlog is not None
     make.published(make.order_document())
     with pytest.raises(Fenced):
-        drain._batch(reader, load_plan(reader.version_id), leased)
+        _take(backlog)
     _drain(flow)
     assert Trace.objects.get().version == 2
 

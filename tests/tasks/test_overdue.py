@@ -73,12 +73,12 @@ def test_where_the_policy_is_to_block_nobody_is_moved() -> None:
 def test_a_drain_that_was_reading_when_its_events_expired_changes_nothing() -> None:
     flow = _reader()
     _send(25)
-    reader = cursors.reader(Subscription.objects.get().pk)
-    assert reader is not None
-    leased = cursors.lease(reader, "slow", 10.0)
+    backlog = cursors.unread(Subscription.objects.get().pk, "slow")
+    assert backlog is not None
+    reader, parts = backlog
     overdue.expire()
     with pytest.raises(Fenced):
-        drain._batch(reader, load_plan(reader.version_id), leased)
+        drain._batch(reader, load_plan(reader.version_id), parts, drain.BATCH)
     _drain(flow)
     assert Trace.objects.count() == 10
 

@@ -28,7 +28,8 @@ class Appender:
     """One per process; its thread starts with it."""
 
     def __init__(self) -> None:
-        self._queue: queue.SimpleQueue[_Waiting] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[list[_Waiting]] = queue.SimpleQueue()
+        self._arrived: dict[asyncio.AbstractEventLoop, list[_Waiting]] = {}
         self._nudger = Nudger()
         self._readers: dict[int, tuple[float, list[int]]] = {}
         threading.Thread(target=self._run, name="append", daemon=True).start()
@@ -37,19 +38,26 @@ class Appender:
         """Where each event lies. When this returns, all are on disk and their readers nudged."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[list[Position]] = loop.create_future()
-        self._queue.put((batch, loop, future))
+        arrived = self._arrived.get(loop)
+        if arrived is None:
+            arrived = self._arrived[loop] = []
+            loop.call_soon(self._hand_over, loop)
+        arrived.append((batch, loop, future))
         return await future
+
+    def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Give the thread all that came in one turn of the loop: it begins with a whole group, and
+        the two don't fight for the interpreter in the meantime."""
+        self._queue.put(self._arrived.pop(loop))
 
     def _run(self) -> None:
         while True:
-            waiting = [self._queue.get()]
-            size = len(waiting[0][0])
-            while size < _MOST_EVENTS:
+            waiting = self._queue.get()
+            while sum(len(batch) for batch, _, _ in waiting) < _MOST_EVENTS:
                 try:
-                    waiting.append(self._queue.get_nowait())
+                    waiting += self._queue.get_nowait()
                 except queue.Empty:
                     break
-                size += len(waiting[-1][0])
             self._commit(waiting)
 
     def _commit(self, waiting: list[_Waiting]) -> None:

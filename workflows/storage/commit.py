@@ -24,16 +24,27 @@ class Committed(NamedTuple):
     freed: int
 
 
-def commit(parts: Sequence[FlowCommit], owner: str, now: float) -> dict[int, Committed]:
-    """Write all parts in one transaction; by flow, where they landed. Raises `Fenced`, `Stale`."""
+def commit(
+    parts: Sequence[FlowCommit], owner: str, now: float, *, ordered: bool = False
+) -> dict[int, Committed]:
+    """Write all parts in one transaction; by flow, where they landed. Raises `Fenced`, `Stale`.
+
+    `ordered`: somebody ordered it, and is told that it is done.
+    """
     out: dict[int, Committed] = {}
-    with sql.write():
+    with sql.write() if ordered or any(map(_is_told, parts)) else sql.write_soon():
         for part in sorted(parts, key=lambda part: part.flow_id):
             out[part.flow_id] = _commit_flow(part, owner)
         published = [item for part in parts for item in part.published]
         if published:  # last: heads are locked from here to the commit
             log.append_within(published, now)
     return out
+
+
+def _is_told(part: FlowCommit) -> bool:
+    """Whether the world outside hears of it, so that it mustn't be undone by a power cut. All else
+    would come about once more, out of the same events."""
+    return bool(part.effects or part.settled or part.retries or part.redriven or part.answers)
 
 
 def _commit_flow(part: FlowCommit, owner: str) -> Committed:
@@ -67,22 +78,28 @@ def _commit_flow(part: FlowCommit, owner: str) -> Committed:
 
 
 def _move_cursors(part: FlowCommit) -> None:
-    now = sql.now_sql()
-    for move in part.cursors:
-        if not sql.execute(
-            f"UPDATE workflows_cursor SET position = %s, lease_until = CASE WHEN %s > 0"
-            f" THEN {now} + %s ELSE 0 END"
-            ' WHERE subscription_id = %s AND "partition" = %s AND epoch = %s',
+    moved = sql.update_many(
+        "workflows_cursor",
+        "position = v.there,"
+        f" lease_until = CASE WHEN v.seconds > 0 THEN {sql.now_sql()} + v.seconds ELSE 0 END",
+        "s, p, e, here, there, seconds",
+        'subscription_id = v.s AND "partition" = v.p AND epoch = v.e AND position = v.here'
+        ' RETURNING "partition"',
+        [
             (
-                move.position,
-                move.lease_seconds,
-                move.lease_seconds,
                 part.subscription_id,
                 move.partition,
                 move.epoch,
-            ),
-        ):
-            raise Fenced(f"partition {move.partition} is read by somebody else now")
+                move.begin,
+                move.position,
+                move.lease_seconds,
+            )
+            for move in part.cursors
+        ],
+    )
+    if len(moved) < len(part.cursors):
+        lost = {move.partition for move in part.cursors} - {partition for (partition,) in moved}
+        raise Fenced(f"partitions {sorted(lost)} were read by somebody else meanwhile")
 
 
 def _advance_clock(flow_id: int, wanted: int) -> int:

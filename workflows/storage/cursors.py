@@ -23,39 +23,66 @@ class Reader(msgspec.Struct, frozen=True):
     paused: bool
 
 
-class Leased(NamedTuple):
-    """One partition that is ours until the lease ends."""
+class Unread(NamedTuple):
+    """The events of one partition that wait for their reader: from `position` up to `end`."""
 
     partition: int
     position: int
-    epoch: int
-    stop: int | None
+    end: int
+    epoch: int  # of the cursor; what was decided about these events counts only under it
+    is_leased: bool  # by the one who asks
+
+
+class Backlog(NamedTuple):
+    """What one subscription has to read, and by which version, as of one moment."""
+
+    reader: Reader
+    parts: list[Unread]
 
 
 def reader(subscription_id: int) -> Reader | None:
     """The subscription, or None when it doesn't exist any more."""
     rows = sql.fetch(
-        "SELECT s.id, s.node, s.channel_id, s.flow_id, f.slug, f.workspace_id, s.version_id,"
-        " s.state, f.paused FROM workflows_subscription s"
+        f"SELECT {_READER} FROM workflows_subscription s"
         " JOIN workflows_flow f ON f.id = s.flow_id WHERE s.id = %s",
         (subscription_id,),
     )
     return Reader(*rows[0]) if rows else None
 
 
-def lease(reader: Reader, owner: str, seconds: float) -> list[Leased]:
-    """Take every partition with unread events that nobody else holds; each gets a new epoch."""
+def unread(subscription_id: int, owner: str) -> Backlog | None:
+    """All partitions with unread events that nobody but `owner` holds, or None: nothing to read.
+
+    One query, so that the version, the positions and the epochs belong together: whatever changes
+    one of them later fences a commit that was made of these.
+    """
     now = sql.now_sql()
     rows = sql.fetch(
-        f"UPDATE workflows_cursor AS c SET owner = %s, epoch = epoch + 1, lease_until = {now} + %s"
-        f" WHERE c.subscription_id = %s AND (c.lease_until < {now} OR c.owner = %s)"
-        " AND EXISTS (SELECT 1 FROM workflows_head h WHERE h.channel_id = %s"
-        ' AND h."partition" = c."partition" AND h.head > c.position'
-        " AND (c.stop IS NULL OR c.position < c.stop))"
-        ' RETURNING "partition", position, epoch, stop',
-        (owner, seconds, reader.subscription_id, owner, reader.channel_id),
+        f'SELECT {_READER}, c."partition", c.position, {_END}, c.epoch,'
+        f" c.lease_until >= {now}{LAGGING}"
+        f" AND s.id = %s AND NOT f.paused AND (c.lease_until < {now} OR c.owner = %s)"
+        ' ORDER BY c."partition"',
+        (subscription_id, owner),
     )
-    return sorted(Leased(*row) for row in rows)
+    if not rows:
+        return None
+    width = len(Reader.__struct_fields__)
+    return Backlog(Reader(*rows[0][:width]), [Unread(*row[width:]) for row in rows])
+
+
+def lease(subscription_id: int, partitions: Sequence[int], owner: str, seconds: float) -> int:
+    """Keep others from these partitions for a time; how many weren't somebody else's already.
+
+    Each gets a new epoch. A commit doesn't need a lease: it keeps others from working in vain.
+    """
+    now = sql.now_sql()
+    marks = ", ".join(["%s"] * len(partitions))
+    return sql.execute(
+        f"UPDATE workflows_cursor SET owner = %s, epoch = epoch + 1, lease_until = {now} + %s"
+        f' WHERE subscription_id = %s AND "partition" IN ({marks})'
+        f" AND (lease_until < {now} OR owner = %s)",
+        (owner, seconds, subscription_id, *partitions, owner),
+    )
 
 
 def release(subscription_id: int, owner: str) -> None:
@@ -67,8 +94,12 @@ def release(subscription_id: int, owner: str) -> None:
     )
 
 
+_READER = (
+    "s.id, s.node, s.channel_id, s.flow_id, f.slug, f.workspace_id, s.version_id, s.state, f.paused"
+)
 # What a subscription has still to read of a partition; one that closes reads up to its stop.
-UNREAD = "(CASE WHEN c.stop < h.head THEN c.stop ELSE h.head END - c.position)"
+_END = "CASE WHEN c.stop < h.head THEN c.stop ELSE h.head END"
+UNREAD = f"({_END} - c.position)"
 LAGGING = (
     " FROM workflows_cursor c JOIN workflows_subscription s ON s.id = c.subscription_id"
     " JOIN workflows_flow f ON f.id = s.flow_id"

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
+import orjson
+from django.db import IntegrityError
 
 from workflows.storage import sql
 
@@ -68,8 +70,23 @@ def append(batch: Sequence[Incoming], now: float) -> list[Position]:
     The answer has one position for each event, in order. Events that were seen before (or twice
     in the batch) are not stored again: their position is the original's.
     """
+    if not sql.is_postgres() and batch:
+        try:
+            with sql.write():
+                return _append_fresh(batch, now)
+        except IntegrityError:
+            pass  # some were seen before: which ones?
     with sql.write():
         return append_within(batch, now)
+
+
+def _append_fresh(batch: Sequence[Incoming], now: float) -> list[Position]:
+    """`append_within` on SQLite for a batch of events that are all new; else IntegrityError."""
+    places = _take_offsets(batch)
+    _insert(batch, places, now)
+    return [
+        Position(item.channel_id, *place, False) for item, place in zip(batch, places, strict=True)
+    ]
 
 
 def append_within(batch: Sequence[Incoming], now: float) -> list[Position]:
@@ -79,8 +96,11 @@ def append_within(batch: Sequence[Incoming], now: float) -> list[Position]:
         first.setdefault((item.channel_id, item.digest), item)
     known = _claim(first, now) if sql.is_postgres() else _known(list(first))
     fresh = [item for name, item in first.items() if name not in known]
-    placed = _take_offsets(fresh)
-    _insert(fresh, placed, now)
+    places = _take_offsets(fresh)
+    _insert(fresh, places, now)
+    placed = {
+        (item.channel_id, item.digest): place for item, place in zip(fresh, places, strict=True)
+    }
     out = []
     for item in batch:
         name = (item.channel_id, item.digest)
@@ -134,30 +154,43 @@ def _claim(first: dict[tuple[int, bytes], Incoming], now: float) -> Places:
     return _known([name for name in names if name not in mine])
 
 
-def _take_offsets(fresh: list[Incoming]) -> Places:
-    """Advance the heads in (channel, partition) order; who gets which offset."""
+def _take_offsets(fresh: Sequence[Incoming]) -> list[tuple[int, int]]:
+    """Advance the heads in (channel, partition) order; the place of each event."""
     counts: dict[tuple[int, int], int] = {}
     for item in fresh:
         where = (item.channel_id, item.partition)
         counts[where] = counts.get(where, 0) + 1
     rows = [(*where, n) for where, n in sorted(counts.items())]
-    if rows and sql.is_postgres():
-        _lock_heads(rows)
-    following: dict[tuple[int, int], int] = {}
-    for channel_id, partition, head in sql.update_many(
-        "workflows_head",
-        "head = head + v.n",
-        "c, p, n",
-        'channel_id = v.c AND "partition" = v.p RETURNING channel_id, "partition", head',
-        rows,
-    ):
-        following[channel_id, partition] = head - counts[channel_id, partition]
-    placed: Places = {}
+    following = _advance_heads(rows) if rows else {}
+    places = []
     for item in fresh:
         where = (item.channel_id, item.partition)
-        placed[item.channel_id, item.digest] = (item.partition, following[where])
+        places.append((item.partition, following[where]))
         following[where] += 1
-    return placed
+    return places
+
+
+def _advance_heads(rows: list[tuple[int, int, int]]) -> dict[tuple[int, int], int]:
+    """The heads as they were before, by (channel, partition); `rows` says by how much they go on.
+
+    SQLite: one answer with all of them, because its driver lets go of the interpreter lock for each
+    row that it steps to, and the threads of a busy server hold it for milliseconds.
+    """
+    match = 'channel_id = v.c AND "partition" = v.p'
+    if sql.is_postgres():
+        _lock_heads(rows)
+        returning = f'{match} RETURNING channel_id, "partition", head - v.n'
+        found = sql.update_many("workflows_head", "head = head + v.n", "c, p, n", returning, rows)
+    else:
+        told = sql.find_many(
+            "SELECT json_group_array(json_array(v.c, v.p, head)) FROM v"
+            f" JOIN workflows_head ON {match}",
+            "c, p, n",
+            rows,
+        )
+        found = [head for (part,) in told for head in orjson.loads(part)]
+        sql.update_many("workflows_head", "head = head + v.n", "c, p, n", match, rows)
+    return {(channel_id, partition): head for channel_id, partition, head in found}
 
 
 def _lock_heads(rows: list[tuple[int, int, int]]) -> None:
@@ -170,12 +203,11 @@ def _lock_heads(rows: list[tuple[int, int, int]]) -> None:
     )
 
 
-def _insert(fresh: list[Incoming], placed: Places, now: float) -> None:
+def _insert(fresh: Sequence[Incoming], places: list[tuple[int, int]], now: float) -> None:
     seen: list[Sequence[Any]] = []
     events: list[Sequence[Any]] = []
     values: list[Sequence[Any]] = []
-    for item in fresh:
-        partition, offset = placed[item.channel_id, item.digest]
+    for item, (partition, offset) in zip(fresh, places, strict=True):
         if item.marks:
             values += [(*mark, partition, offset) for mark in item.marks]
         seen.append((item.channel_id, item.digest, partition, offset, now + item.keep_seconds))
@@ -228,6 +260,21 @@ def read(channel_id: int, partition: int, start: int, limit: int) -> list[Stored
             ' WHERE channel_id = %s AND "partition" = %s AND "offset" >= %s'
             ' ORDER BY "offset" LIMIT %s',
             (channel_id, partition, start, limit),
+        )
+    ]
+
+
+def read_many(channel_id: int, ranges: Sequence[tuple[int, int, int]]) -> list[Stored]:
+    """The events of several (partition, offset, offset behind the last), in that order."""
+    return [
+        Stored(partition, offset, event_id, kind, key, accepted_at, bytes(body))
+        for partition, offset, event_id, kind, key, accepted_at, body in sql.find_many(
+            'SELECT e."partition", e."offset", e.event_id, e.type, e.key, e.accepted_at, e.body'
+            " FROM v CROSS JOIN workflows_event e WHERE e.channel_id = v.c"
+            ' AND e."partition" = v.p AND e."offset" >= v.low AND e."offset" < v.high'
+            " ORDER BY 1, 2",
+            "c, p, low, high",
+            [(channel_id, *one) for one in ranges],
         )
     ]
 

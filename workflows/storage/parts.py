@@ -38,8 +38,11 @@ class TraceRef(NamedTuple):
 
 
 class CursorMove(msgspec.Struct, frozen=True):
+    """Counts only while the cursor has this epoch and is still where the reading began."""
+
     partition: int
     epoch: int
+    begin: int
     position: int  # the next offset to read
     lease_seconds: float  # 0 gives the lease back
 

@@ -4,7 +4,7 @@ The few places where the two differ ask `is_postgres()`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -129,5 +129,26 @@ def _marks(rows: int, width: int, mark: str) -> str:
 
 
 def write() -> AbstractContextManager[Any]:
-    """One write transaction, kept as short as the writes in it."""
+    """One write transaction, kept as short as the writes in it. When it ends, it is on disk."""
     return transaction.atomic()
+
+
+@contextmanager
+def write_soon() -> Iterator[None]:
+    """One write transaction that the operating system has when it ends; on disk it is as soon as a
+    later `write` is. Whatever befalls a process, nothing is lost; after a power cut the last ones
+    may be, together and from the end. For what follows from what is on disk (ADR 17)."""
+    if connection.in_atomic_block:
+        with transaction.atomic():
+            yield
+    elif is_postgres():
+        with transaction.atomic():
+            execute("SET LOCAL synchronous_commit = off")
+            yield
+    else:
+        execute("PRAGMA synchronous=NORMAL")
+        try:
+            with transaction.atomic():
+                yield
+        finally:
+            execute("PRAGMA synchronous=FULL")

@@ -1,7 +1,8 @@
 """How does a subscription's backlog become traces? Slice by slice, each one commit.
 
-A drain takes the leases of all partitions with unread events, reads up to `BATCH` events, runs the
-plan and commits. Effects are performed after that commit, by the process's performer.
+A drain reads up to `BATCH` events, runs the plan and commits, unless somebody else has read them
+meanwhile. What it can't take at once it leases first, so that others don't work on it in vain.
+Effects are performed after that commit, by the process's performer.
 """
 
 import logging
@@ -12,7 +13,7 @@ from workflows.engine.run import run
 from workflows.engine.walk import Arrival
 from workflows.storage import backpressure, cursors, dbclock, log
 from workflows.storage.commit import commit
-from workflows.storage.cursors import Leased, Reader
+from workflows.storage.cursors import Reader, Unread
 from workflows.storage.parts import CursorMove, Fenced, Stale, TraceRef
 from workflows.storage.plans import PlanMissing, load_plan
 from workflows.tasks import nudge
@@ -27,43 +28,63 @@ logger = logging.getLogger(__name__)
 BATCH = 500  # events a commit
 SLICE_SECONDS = 0.5  # then other flows get their turn
 LEASE_SECONDS = 10.0
+_MOST_LEASED = 4  # partitions: the others are for other workers
 _SLOW_SECONDS = 1.0  # a batch that takes longer is made smaller, lest it outlive its lease
 _batch_sizes: dict[int, int] = {}  # by subscription, where smaller than BATCH
 
 
 def drain_slice(subscription_id: int) -> bool:
-    """Work on the backlog for at most a slice; whether some is left."""
-    nudge.clear(subscription_id)
-    reader = cursors.reader(subscription_id)
-    if reader is None or reader.paused or reader.state == "closed":
-        return False
-    try:
-        plan = load_plan(reader.version_id)
-    except PlanMissing as missing:
-        logger.error("flow %s cannot run, its events wait: %s", reader.flow, missing)
-        return False
-    onward = backpressure.targets(plan, reader.node)
-    room = backpressure.room(reader, onward)
-    if room.is_full:
-        return False  # the sweep asks again
-    leased = cursors.lease(reader, owner(), LEASE_SECONDS)
+    """Work on the backlog for about a slice; whether there may be some left.
+
+    While this works nobody needs to nudge. What came in after the last look, but before nudges got
+    through again, it has to look for itself.
+    """
     end = time.monotonic() + SLICE_SECONDS
+    is_left = _drain(subscription_id, end)
+    nudge.clear(subscription_id)
+    return is_left or _drain(subscription_id, end)
+
+
+def _drain(subscription_id: int, end: float) -> bool:
+    """Take batch after batch, until nothing is left or `end` (monotonic) has passed."""
     try:
-        while leased:
-            last = time.monotonic() > end
-            if last:
-                cursors.release(subscription_id, owner())
-                return True
-            leased = _batch(reader, plan, leased, room.events)
-            room = backpressure.room(reader, onward)
+        while (backlog := cursors.unread(subscription_id, owner())) is not None:
+            reader, parts = backlog
+            plan = load_plan(reader.version_id)
+            room = backpressure.room(reader, backpressure.targets(plan, reader.node))
             if room.is_full:
                 cursors.release(subscription_id, owner())
-                return False
+                return False  # the sweep asks again
+            most = min(room.events, _batch_sizes.get(subscription_id, BATCH))
+            leased = [part for part in parts if part.is_leased]
+            if not leased and (most < BATCH or _is_large(parts, most)):
+                _lease(subscription_id, parts)
+                continue
+            _batch(reader, plan, leased or parts, most)
+            if time.monotonic() > end:
+                cursors.release(subscription_id, owner())
+                return True
+    except PlanMissing as missing:
+        logger.error("subscription %s can't be read, its events wait: %s", subscription_id, missing)
     except Fenced as fenced:
         _shrink(subscription_id)
-        logger.info("drain of %s gave way: %s", reader.flow, fenced)
+        logger.info("drain of %s gave way: %s", subscription_id, fenced)
         return True
     return False
+
+
+def _is_large(parts: list[Unread], most: int) -> bool:
+    return sum(part.end - part.position for part in parts) > most
+
+
+def _lease(subscription_id: int, parts: list[Unread]) -> None:
+    """Keep others from the partitions with the longest backlogs, and ask them for the rest."""
+    longest = sorted(parts, key=lambda part: part.position - part.end)[:_MOST_LEASED]
+    partitions = sorted(part.partition for part in longest)
+    cursors.lease(subscription_id, partitions, owner(), LEASE_SECONDS)
+    if len(longest) < len(parts):
+        nudge.clear(subscription_id)
+        nudge.nudge([subscription_id])
 
 
 def _shrink(subscription_id: int) -> None:
@@ -80,27 +101,13 @@ def _grow(subscription_id: int) -> None:
             _batch_sizes[subscription_id] = size
 
 
-def _batch(reader: Reader, plan: Plan, leased: list[Leased], most: int = BATCH) -> list[Leased]:
-    """Take one batch of at most so many events; the partitions that have more."""
-    size = min(most, _batch_sizes.get(reader.subscription_id, BATCH))
-    share = max(1, size // len(leased))
-    roots: list[Root] = []
-    moves: list[CursorMove] = []
-    more: list[Leased] = []
-    for one in leased[:size]:
-        limit = share if one.stop is None else min(share, one.stop - one.position)
-        rows = log.read(reader.channel_id, one.partition, one.position, limit)
-        if not rows:
-            moves.append(CursorMove(one.partition, one.epoch, one.position, 0.0))
-            continue
-        roots += [_root(reader, row) for row in rows]
-        position = rows[-1].offset + 1
-        again = len(rows) == share and position != one.stop
-        moves.append(
-            CursorMove(one.partition, one.epoch, position, LEASE_SECONDS if again else 0.0)
-        )
-        if again:
-            more.append(one._replace(position=position))
+def _batch(reader: Reader, plan: Plan, parts: list[Unread], most: int) -> None:
+    """Take at most so many of these events. Raises `Fenced` if somebody else has taken some."""
+    share = max(1, most // len(parts))
+    ends = [(part, min(part.end, part.position + share)) for part in parts[:most]]
+    ranges = [(part.partition, part.position, end) for part, end in ends]
+    roots = [_root(reader, row) for row in log.read_many(reader.channel_id, ranges)]
+    moves = [_move(part, end) for part, end in ends]
     begun = time.monotonic()
     while True:
         try:
@@ -112,7 +119,11 @@ def _batch(reader: Reader, plan: Plan, leased: list[Leased], most: int = BATCH) 
         _shrink(reader.subscription_id)
     else:
         _grow(reader.subscription_id)
-    return more + leased[size:]
+
+
+def _move(part: Unread, end: int) -> CursorMove:
+    seconds = LEASE_SECONDS if part.is_leased and end < part.end else 0.0
+    return CursorMove(part.partition, part.epoch, part.position, end, seconds)
 
 
 def _root(reader: Reader, row: log.Stored) -> Root:

@@ -58,7 +58,7 @@ def _end(head: Head, act: Act, by: str) -> bool:
     with sql.write():
         if not lanes.claim(head, hand):
             return False
-        landed = commit([part], hand, now)
+        landed = commit([part], hand, now, ordered=True)
     announce(landed, [part], ())
     return True
 

@@ -6,6 +6,7 @@ a short life), and one that is lost is made good by the sweep.
 
 import logging
 import threading
+import time
 from collections.abc import Iterable
 from functools import cache
 
@@ -14,6 +15,7 @@ from django.conf import settings
 
 log = logging.getLogger(__name__)
 _KEY_MILLISECONDS = 1000
+_REST_SECONDS = 0.003  # between two rounds of nudges: a drain that runs needs none
 _away = False  # said once, not at every nudge
 
 
@@ -96,3 +98,4 @@ class Nudger:
                     self._wake.wait()
                 wanted, self._wanted = self._wanted, set()
             nudge(wanted)
+            time.sleep(_REST_SECONDS)
