@@ -9,6 +9,7 @@ import pytest
 from tests.engine.make import make_event
 from workflows.engine.causes import note_causes, trace_parent
 from workflows.engine.compile import compile_flow
+from workflows.engine.context import NodeContext, Views
 from workflows.engine.effects import HttpRequest, Publish
 from workflows.engine.event import Event
 from workflows.engine.outcome import Said
@@ -59,17 +60,23 @@ def test_what_a_flow_derives_and_publishes_names_its_cause_and_the_first_of_the_
     assert (again.event["correlationid"], again.event["hops"]) == ("e1", 2)
 
 
+def _context(event: Event, node: str = "k") -> NodeContext:
+    ctx = NodeContext({"workspace": "main", "flow": "f"}, node, Views())
+    ctx.point_at(Arrival(0, node, event))
+    return ctx
+
+
 def test_an_event_that_passes_unchanged_stays_as_it_is() -> None:
     event = make_event(1)
     said = Said(emissions=[("out", event)])
-    assert note_causes(said, event, "k", is_turn=False, most=32) is None
+    assert note_causes(said, event, _context(event), is_turn=False, most=32) is None
     assert said.emissions[0][1] is event
 
 
 def test_calls_are_children_of_the_trace_and_a_repeat_has_the_same_span() -> None:
-    def headers(event: Event, key: str, **given: str) -> dict[str, str]:
+    def headers(event: Event, node: str, **given: str) -> dict[str, str]:
         said = Said(ask=HttpRequest(method="POST", url="https://a.example", headers=given))
-        note_causes(said, event, key, is_turn=False, most=32)
+        note_causes(said, event, _context(event, node), is_turn=False, most=32)
         assert isinstance(said.ask, HttpRequest)
         return said.ask.headers
 

@@ -15,7 +15,7 @@ import msgspec
 from workflows.engine.effects import HttpRequest, Publish
 from workflows.engine.event import Event
 from workflows.engine.keys import stable_key
-from workflows.engine.node import Failed
+from workflows.engine.node import Context, Failed
 from workflows.engine.outcome import Said
 
 MOST_HOPS = 32  # unless the flow's settings say otherwise
@@ -23,10 +23,13 @@ HOPS_HEADER = "eventflow-hops"
 _TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
-def note_causes(said: Said, event: Event, key: str, *, is_turn: bool, most: int) -> Failed | None:
+def note_causes(
+    said: Said, event: Event, ctx: Context, *, is_turn: bool, most: int
+) -> Failed | None:
     """Note in all that came of `event` where it comes from; the failure if the chain is too long.
 
-    `key` names the arrival; `is_turn`: it has just gone round a cycle of the flow.
+    `ctx` is the node's, pointed at the arrival; `is_turn`: it has just gone round a cycle of the
+    flow.
     """
     if said.emissions:
         said.emissions = [
@@ -36,7 +39,7 @@ def note_causes(said: Said, event: Event, key: str, *, is_turn: bool, most: int)
             for port, made in said.emissions
         ]
     if isinstance(said.ask, HttpRequest):
-        said.ask = _traced(said.ask, event, key)
+        said.ask = _traced(said.ask, event, ctx.key)
     hops = hops_of(event.extensions) + 1
     for index, effect in enumerate(said.inside):
         if isinstance(effect, Publish):

@@ -11,12 +11,9 @@ _LONGEST = 200
 
 def stable_key(*parts: str | int) -> str:
     """32 hex digits from the parts, each of which counts with its borders."""
-    digest = blake2b(digest_size=16)
-    for part in parts:
-        data = str(part).encode("utf-8", "surrogatepass")
-        digest.update(b"%d:" % len(data))
-        digest.update(data)
-    return digest.hexdigest()
+    texts = [str(part).encode("utf-8", "surrogatepass") for part in parts]
+    framed = b"".join([b"%d:%b" % (len(text), text) for text in texts])
+    return blake2b(framed, digest_size=16).hexdigest()
 
 
 def value_key(value: JSON, *more: str) -> str:

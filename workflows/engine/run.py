@@ -165,7 +165,7 @@ class _Runner:
     ) -> None:
         event, turns = call.arrival.event, planned.loops and call.way == b"~released"
         failed = said.failed or note_causes(
-            said, event, ctx.key, is_turn=turns, most=self._plan.most_hops
+            said, event, ctx, is_turn=turns, most=self._plan.most_hops
         )
         sent, unwired = (
             ([], []) if failed else lead_on(planned, call.arrival, call.way, said.emissions)
