@@ -19,6 +19,7 @@ from workflows.tasks.nudge import Nudger
 
 log = logging.getLogger(__name__)
 _MOST_EVENTS = 2_000  # in one transaction
+_MOST_REQUESTS = 256  # handed over at once
 _READERS_SECONDS = 1.0
 
 _Waiting = tuple[Sequence[Incoming], asyncio.AbstractEventLoop, "asyncio.Future[list[Position]]"]
@@ -41,14 +42,18 @@ class Appender:
         arrived = self._arrived.get(loop)
         if arrived is None:
             arrived = self._arrived[loop] = []
-            loop.call_soon(self._hand_over, loop)
+            loop.call_soon(self._hand_over, loop, 0)
         arrived.append((batch, loop, future))
         return await future
 
-    def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Give the thread all that came in one turn of the loop: it begins with a whole group, and
-        the two don't fight for the interpreter in the meantime."""
-        self._queue.put(self._arrived.pop(loop))
+    def _hand_over(self, loop: asyncio.AbstractEventLoop, before: int) -> None:
+        """Give the thread what has come in, once a turn of the loop brings nothing more: groups are
+        whole, and while they grow the two don't fight for the interpreter."""
+        arrived = self._arrived[loop]
+        if before < len(arrived) < _MOST_REQUESTS:
+            loop.call_soon(self._hand_over, loop, len(arrived))
+        else:
+            self._queue.put(self._arrived.pop(loop))
 
     def _run(self) -> None:
         while True:

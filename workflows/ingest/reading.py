@@ -110,8 +110,8 @@ def read_trigger(headers: Mapping[str, str], body: bytes, defaults: Defaults) ->
     kind = media_type(headers)
     if kind == "application/json" and not any(name.startswith("ce-") for name in headers):
         value = _json(body) if body.strip() else None
-        if not (isinstance(value, dict) and "data" in value and value.keys() <= _ATTRIBUTES):
-            return [check_event({"data": value}, defaults)]
+        is_event = isinstance(value, dict) and "data" in value and value.keys() <= _ATTRIBUTES
+        return [check_event(value if is_event else {"data": value}, defaults)]
     return read_events(headers, body, defaults)
 
 
