@@ -6,7 +6,7 @@ each append advances the partition's head row and commits at once (DESIGN sectio
 
 import hashlib
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -70,19 +70,18 @@ def append(batch: Sequence[Incoming], now: float) -> list[Position]:
     The answer has one position for each event, in order. Events that were seen before (or twice
     in the batch) are not stored again: their position is the original's.
     """
-    if not sql.is_postgres() and batch:
-        try:
-            with sql.write():
-                return _append_fresh(batch, now)
-        except IntegrityError:
-            pass  # some were seen before: which ones?
-    with sql.write():
-        return append_within(batch, now)
+    try:
+        with sql.write():
+            return _append_fresh(batch, now)
+    except IntegrityError:  # some were seen before: which ones?
+        with sql.write():
+            return append_within(batch, now)
 
 
 def _append_fresh(batch: Sequence[Incoming], now: float) -> list[Position]:
-    """`append_within` on SQLite for a batch of events that are all new; else IntegrityError."""
+    """`append_within` for a batch of events that are all new; else IntegrityError."""
     places = _take_offsets(batch)
+    _remember(batch, places, now)
     _insert(batch, places, now)
     return [
         Position(item.channel_id, *place, False) for item, place in zip(batch, places, strict=True)
@@ -94,9 +93,17 @@ def append_within(batch: Sequence[Incoming], now: float) -> list[Position]:
     first: dict[tuple[int, bytes], Incoming] = {}
     for item in batch:
         first.setdefault((item.channel_id, item.digest), item)
-    known = _claim(first, now) if sql.is_postgres() else _known(list(first))
+    if sql.is_postgres():
+        _lock_heads(sorted({(item.channel_id, item.partition) for item in batch}))
+        known = _claim(first, now)
+    else:
+        known = _known(list(first))
     fresh = [item for name, item in first.items() if name not in known]
     places = _take_offsets(fresh)
+    if sql.is_postgres():
+        _place(fresh, places)
+    else:
+        _remember(fresh, places, now)
     _insert(fresh, places, now)
     placed = {
         (item.channel_id, item.digest): place for item, place in zip(fresh, places, strict=True)
@@ -134,7 +141,8 @@ def _known(names: list[tuple[int, bytes]]) -> Places:
 
 
 def _claim(first: dict[tuple[int, bytes], Incoming], now: float) -> Places:
-    """PostgreSQL: reserve the names before any head is locked, in one order for everybody."""
+    """PostgreSQL: reserve the names that nobody has, not even an append that is still under way,
+    in one order for everybody."""
     names = sorted(first)
     columns = (
         [channel_id for channel_id, _ in names],
@@ -178,7 +186,7 @@ def _advance_heads(rows: list[tuple[int, int, int]]) -> dict[tuple[int, int], in
     """
     match = 'channel_id = v.c AND "partition" = v.p'
     if sql.is_postgres():
-        _lock_heads(rows)
+        _lock_heads([row[:2] for row in rows])
         returning = f'{match} RETURNING channel_id, "partition", head - v.n'
         found = sql.update_many("workflows_head", "head = head + v.n", "c, p, n", returning, rows)
     else:
@@ -193,24 +201,37 @@ def _advance_heads(rows: list[tuple[int, int, int]]) -> dict[tuple[int, int], in
     return {(channel_id, partition): head for channel_id, partition, head in found}
 
 
-def _lock_heads(rows: list[tuple[int, int, int]]) -> None:
-    """PostgreSQL: an UPDATE takes its locks in any order, and any order deadlocks."""
-    where = " OR ".join(['(channel_id = %s AND "partition" = %s)'] * len(rows))
+def _lock_heads(places: Sequence[tuple[int, int]]) -> None:
+    """PostgreSQL: an UPDATE takes its locks in any order, and any order deadlocks. So everybody
+    locks the heads first, sorted, and then the names, sorted."""
+    if not places:
+        return
+    where = " OR ".join(['(channel_id = %s AND "partition" = %s)'] * len(places))
     sql.fetch(
         f"SELECT head FROM workflows_head WHERE {where}"
         ' ORDER BY channel_id, "partition" FOR UPDATE',
-        [value for row in rows for value in row[:2]],
+        [value for place in places for value in place],
+    )
+
+
+def _remember(fresh: Sequence[Incoming], places: list[tuple[int, int]], now: float) -> None:
+    """Add new names, in their order. IntegrityError if one isn't new."""
+    sql.insert_many(
+        "workflows_seen",
+        'channel_id, digest, "partition", "offset", expires_at',
+        sorted(
+            (item.channel_id, item.digest, *place, now + item.keep_seconds)
+            for item, place in zip(fresh, places, strict=True)
+        ),
     )
 
 
 def _insert(fresh: Sequence[Incoming], places: list[tuple[int, int]], now: float) -> None:
-    seen: list[Sequence[Any]] = []
     events: list[Sequence[Any]] = []
     values: list[Sequence[Any]] = []
     for item, (partition, offset) in zip(fresh, places, strict=True):
         if item.marks:
             values += [(*mark, partition, offset) for mark in item.marks]
-        seen.append((item.channel_id, item.digest, partition, offset, now + item.keep_seconds))
         events.append(
             (
                 item.channel_id,
@@ -223,12 +244,6 @@ def _insert(fresh: Sequence[Incoming], places: list[tuple[int, int]], now: float
                 item.body,
             )
         )
-    if sql.is_postgres():
-        _place(seen)
-    else:
-        sql.insert_many(
-            "workflows_seen", 'channel_id, digest, "partition", "offset", expires_at', seen
-        )
     sql.insert_many(
         "workflows_event",
         'channel_id, "partition", "offset", event_id, type, key, accepted_at, body',
@@ -238,15 +253,20 @@ def _insert(fresh: Sequence[Incoming], places: list[tuple[int, int]], now: float
         sql.insert_many("workflows_indexedvalue", 'field_id, digest, "partition", "offset"', values)
 
 
-def _place(seen: list[Sequence[Any]]) -> None:
+def _place(claimed: Sequence[Incoming], places: list[tuple[int, int]]) -> None:
     """PostgreSQL: tell the claimed names where their events lie."""
-    if seen:
-        channels, digests, partitions, offsets, _ = zip(*seen, strict=True)
+    if claimed:
+        partitions, offsets = zip(*places, strict=True)
         sql.execute(
             'UPDATE workflows_seen s SET "partition" = t.p, "offset" = t.o'
             " FROM unnest(%s::bigint[], %s::bytea[], %s::int[], %s::bigint[]) AS t(c, d, p, o)"
             " WHERE s.channel_id = t.c AND s.digest = t.d",
-            (list(channels), list(digests), list(partitions), list(offsets)),
+            (
+                [item.channel_id for item in claimed],
+                [item.digest for item in claimed],
+                list(partitions),
+                list(offsets),
+            ),
         )
 
 
@@ -277,6 +297,24 @@ def read_many(channel_id: int, ranges: Sequence[tuple[int, int, int]]) -> list[S
             [(channel_id, *one) for one in ranges],
         )
     ]
+
+
+def read_at(places: Iterable[tuple[int, int, int]]) -> dict[tuple[int, int, int], Stored]:
+    """The events at these (channel, partition, offset), by place, except those that are gone."""
+    wanted = sorted(set(places))
+    rows = sql.find_many(
+        'SELECT v.c, e."partition", e."offset", e.event_id, e.type, e.key, e.accepted_at, e.body'
+        " FROM v CROSS JOIN workflows_event e"
+        ' WHERE e.channel_id = v.c AND e."partition" = v.p AND e."offset" = v.n',
+        "c, p, n",
+        wanted,
+    )
+    return {
+        (channel_id, partition, offset): Stored(
+            partition, offset, event_id, kind, key, accepted_at, bytes(body)
+        )
+        for channel_id, partition, offset, event_id, kind, key, accepted_at, body in rows
+    }
 
 
 def read_one(channel_id: int, partition: int, offset: int) -> Stored | None:

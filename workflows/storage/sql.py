@@ -69,6 +69,7 @@ def insert_many(
     """
     if is_postgres() and rows and not on_conflict:
         with (
+            connection.wrap_database_errors,
             connection.cursor() as cursor,
             cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy,
         ):

@@ -16,7 +16,7 @@ from workflows.storage.plans import PlanMissing, load_plan
 from workflows.tasks.context import Publisher
 from workflows.tasks.owner import owner
 from workflows.tasks.process import announce
-from workflows.tasks.settle import event_of_row, parked_root
+from workflows.tasks.settle import events_of, parked_root
 from workflows.tasks.waker import ask_to_fire
 from workflows.traces.recorder import Setting, later_commit
 
@@ -71,7 +71,7 @@ def _part(head: Head, act: Act, by: str, now: float) -> FlowCommit:
     planned = plan.nodes.get(head.node)
     if head.is_held and planned is not None and planned.keeps_state:
         raise NotNow(_LEADS.format(planned.name))
-    event, origin, channel_id = event_of_row(head.ref, head.event)
+    ((event, origin, channel_id),) = events_of([(head.ref, head.event)])
     root = parked_root(head.ref, origin, channel_id, head.lane)
     arrival = Arrival(0, head.node, event, head.path, fresh=False)
     publisher = Publisher(cursors.workspace_of(head.flow_id))

@@ -276,8 +276,8 @@ def take(limit: int, busy: Iterable[Where]) -> tuple[list[InFlight], float | Non
         known = {(row.flow_id, row.number): reply for row in rows if (reply := _known(row))}
         admitted = hold_back(rows, known)
     out = []
-    for row in admitted.rows:
-        event, origin, channel_id = event_of_row(row.ref, row.event)
+    stored = [(row.ref, row.event) for row in admitted.rows]
+    for row, (event, origin, channel_id) in zip(admitted.rows, events_of(stored), strict=True):
         effect = _decode_effect(row.request)
         assert isinstance(effect, OUTSIDE)
         out.append(
@@ -317,8 +317,8 @@ def release_due(limit: int = 500) -> int:
     """Walk on with held arrivals whose moment has come; how many there were."""
     rows = work.take_held(owner(), limit)
     parked = []
-    for row in rows:
-        event, origin, channel_id = event_of_row(row.ref, row.event)
+    events = events_of([(row.ref, row.event) for row in rows])
+    for row, (event, origin, channel_id) in zip(rows, events, strict=True):
         parked.append(
             Parked(
                 flow_id=row.flow_id,
@@ -333,12 +333,21 @@ def release_due(limit: int = 500) -> int:
     return len(rows)
 
 
-def event_of_row(ref: TraceRef, stored: bytes | None) -> tuple[Event, Event, int]:
-    """The event of a parked row, the trace's own event, and the channel that this lies in."""
-    channel_id = cursors.channel_of(ref.subscription_id)
-    row = log.read_one(channel_id, ref.partition, ref.offset)
-    if row is None:
-        raise LookupError(f"event of trace {ref} is gone, though a parked row refers to it")
-    origin = event_of(row.body, row.accepted_at)
-    event = origin if stored is None else event_of(stored, row.accepted_at)
-    return event, origin, channel_id
+def events_of(
+    parked: Sequence[tuple[TraceRef, bytes | None]],
+) -> list[tuple[Event, Event, int]]:
+    """For each parked row, by its trace and the event it stores (None: the trace's own): its
+    event, the trace's own, and the channel that this lies in. Raises LookupError."""
+    places = [
+        (cursors.channel_of(ref.subscription_id), ref.partition, ref.offset) for ref, _ in parked
+    ]
+    found = log.read_at(places)
+    out = []
+    for (ref, stored), place in zip(parked, places, strict=True):
+        row = found.get(place)
+        if row is None:
+            raise LookupError(f"event of trace {ref} is gone, though a parked row refers to it")
+        origin = event_of(row.body, row.accepted_at)
+        event = origin if stored is None else event_of(stored, row.accepted_at)
+        out.append((event, origin, place[0]))
+    return out
