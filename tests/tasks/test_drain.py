@@ -140,10 +140,10 @@ def test_a_long_backlog_is_leased_and_shared_with_other_workers(
     subscription_id = _subscription(flow).pk
     seen: list[cursors.Backlog | None] = []
 
-    def look(*arguments: Any) -> None:
+    def look(*arguments: Any) -> int:
         if not seen:
             seen.append(cursors.unread(subscription_id, "another"))
-        batch(*arguments)
+        return batch(*arguments)
 
     batch = drain._batch
     monkeypatch.setattr(drain, "_batch", look)

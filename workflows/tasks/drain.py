@@ -29,6 +29,8 @@ BATCH = 500  # events a commit
 SLICE_SECONDS = 0.5  # then other flows get their turn
 LEASE_SECONDS = 10.0
 _MOST_LEASED = 4  # partitions: the others are for other workers
+# A message costs as much as ten events: after a batch of so many, look again before asking for one.
+_BUSY, _LOOKS, _PAUSE_SECONDS = 8, 3, 0.001
 _SLOW_SECONDS = 1.0  # a batch that takes longer is made smaller, lest it outlive its lease
 _batch_sizes: dict[int, int] = {}  # by subscription, where smaller than BATCH
 
@@ -47,8 +49,16 @@ def drain_slice(subscription_id: int) -> bool:
 
 def _drain(subscription_id: int, end: float) -> bool:
     """Take batch after batch, until nothing is left or `end` (monotonic) has passed."""
+    looks = 0  # to come, in which a busy subscription may have something again
     try:
-        while (backlog := cursors.unread(subscription_id, owner())) is not None:
+        while True:
+            backlog = cursors.unread(subscription_id, owner())
+            if backlog is None:
+                if not looks:
+                    return False
+                looks -= 1
+                time.sleep(_PAUSE_SECONDS)
+                continue
             reader, parts = backlog
             plan = load_plan(reader.version_id)
             room = backpressure.room(reader, backpressure.targets(plan, reader.node))
@@ -60,7 +70,8 @@ def _drain(subscription_id: int, end: float) -> bool:
             if not leased and (most < BATCH or _is_large(parts, most)):
                 _lease(subscription_id, parts)
                 continue
-            _batch(reader, plan, leased or parts, most)
+            taken = _batch(reader, plan, leased or parts, most)
+            looks = _LOOKS if taken >= _BUSY else 0
             if time.monotonic() > end:
                 cursors.release(subscription_id, owner())
                 return True
@@ -101,8 +112,9 @@ def _grow(subscription_id: int) -> None:
             _batch_sizes[subscription_id] = size
 
 
-def _batch(reader: Reader, plan: Plan, parts: list[Unread], most: int) -> None:
-    """Take at most so many of these events. Raises `Fenced` if somebody else has taken some."""
+def _batch(reader: Reader, plan: Plan, parts: list[Unread], most: int) -> int:
+    """Take at most so many of these events; how many it took. Raises `Fenced` if somebody else has
+    taken some."""
     share = max(1, most // len(parts))
     ends = [(part, min(part.end, part.position + share)) for part in parts[:most]]
     ranges = [(part.partition, part.position, end) for part, end in ends]
@@ -119,6 +131,7 @@ def _batch(reader: Reader, plan: Plan, parts: list[Unread], most: int) -> None:
         _shrink(reader.subscription_id)
     else:
         _grow(reader.subscription_id)
+    return len(roots)
 
 
 def _move(part: Unread, end: int) -> CursorMove:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
+import uvloop
 from django.db import close_old_connections, connections
 
 from workflows.connectors.base import Connector
@@ -130,7 +131,7 @@ class Performer:
         self._again_at = math.inf  # monotonic: when held-back effects are due again
         self._stopping = threading.Event()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._loop = asyncio.new_event_loop()
+        self._loop = uvloop.new_event_loop()
         ready = threading.Event()
         self._acting = threading.Thread(target=self._act, args=(ready,), name="act", daemon=True)
         self._settling = threading.Thread(target=self._settle_all, name="settle", daemon=True)
