@@ -89,7 +89,7 @@ def _traced(effect: HttpRequest, event: Event, key: str) -> HttpRequest:
     match = _TRACEPARENT.fullmatch(event.traceparent or "")
     trace = match[1] if match else stable_key("trace", _causes(event)["correlationid"])
     headers = {
-        "traceparent": f"00-{trace}-{stable_key('span', key)[:16]}-01",
+        "traceparent": f"00-{trace}-{key[:16]}-01",
         HOPS_HEADER: str(hops_of(event.extensions) + 1),
     }
     more = {name: value for name, value in headers.items() if name not in given}

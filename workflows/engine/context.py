@@ -119,15 +119,19 @@ class NodeContext:
         self.state = NodeState(node_id)
         self._views = views
         self._arrival: Arrival | None = None
+        self._key = ""
 
     def point_at(self, arrival: Arrival) -> None:
         """Handle this arrival now."""
         self._arrival, self.now = arrival, arrival.event.accepted_at
+        self._key = ""
 
     @property
     def key(self) -> str:
         """See `engine.node.Context.key`."""
-        return self.effect_key(0)
+        if not self._key:
+            self._key = self.effect_key(0)
+        return self._key
 
     def name(self, *parts: str | int) -> str:
         """See `engine.node.Context.name`."""

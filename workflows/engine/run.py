@@ -197,7 +197,7 @@ class _Runner:
         """Note what the node wants done. An arrival that waits was counted when it came."""
         if said.ask is not None:
             asking = counted(arrival)
-            self._walk.asks.append(Ask(asking, said.ask, ctx.effect_key(0)))
+            self._walk.asks.append(Ask(asking, said.ask, ctx.key))
         if said.hold is not None:
             waiting = counted(arrival)
             self._walk.held.append(Held(waiting, said.hold.due, said.hold.reason))

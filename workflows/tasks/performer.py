@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 LIMIT = 64  # unsettled effects a process
 NODE_LIMIT = 40  # of them for one node, so that a slow destination leaves room for others
 BATCH = 32  # replies settled in one transaction
-LINGER_SECONDS = 0.004  # how long a reply may wait for company
+LINGER_SECONDS = 0.01  # how long a reply may wait for others that are under way
 
 
 class InFlight(msgspec.Struct, frozen=True):
@@ -225,7 +225,7 @@ class Performer:
             return []
         batch = [first]
         deadline = time.monotonic() + LINGER_SECONDS
-        while len(batch) < BATCH:
+        while len(batch) < min(BATCH, self.room.used()):
             try:
                 left = deadline - time.monotonic()
                 item = self._replies.get(timeout=left) if left > 0 else self._replies.get_nowait()
