@@ -7,6 +7,7 @@ from workflows.engine.event import JSON, Event
 from workflows.engine.expression import Activation, bind
 from workflows.engine.keys import effect_key, stable_key, stable_random
 from workflows.engine.node import NodeError
+from workflows.engine.plain import MOST_CHARACTERS
 from workflows.engine.walk import Arrival
 
 StateChange = tuple[JSON, float | None]  # value and Unix seconds of expiry; value None deletes
@@ -45,9 +46,10 @@ class Views:
         return made
 
     def of(self, event: Event) -> Activation:
-        """The event bound for expressions; `.event` is its CloudEvents object."""
+        """The event bound for expressions, with room for what one node makes of it."""
         found = self._activations.get(id(event))
         if found is not None:
+            found[1].room = MOST_CHARACTERS
             return found[1]
         if len(self._activations) >= _MOST_VIEWS:
             self._activations.clear()
@@ -85,6 +87,11 @@ class NodeState:
             self.changes.update(self._pending)
             self._known.update({key: value for key, (value, _) in self._pending.items()})
             self._pending.clear()
+
+    @property
+    def pending(self) -> list[JSON]:
+        """The values that the event wants kept."""
+        return [value for value, _ in self._pending.values()]
 
     def get(self, key: str) -> JSON:
         """The value, None when there is none."""

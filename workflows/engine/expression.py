@@ -3,12 +3,16 @@
 The only module that knows `cel-expr-python`. What people should know: a whole number divided by a
 whole number stays whole (`7 / 2` is 3; write `double(x) / 2` for 3.5); whole and decimal numbers
 mix freely otherwise; a missing key is an error, which `has(event.data.key)` prevents; a list can be
-searched for up to 9,999 items.
+searched for up to 9,999 items, all loops of an expression counted together, and one of at most
+2,500 items made into another (`map`, `filter`); what one node makes of one event by expressions has
+at most 4 MiB of text.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
+from math import isfinite
 from typing import Any, Literal
 
 from cel_expr_python import cel
@@ -17,11 +21,20 @@ from cel_expr_python.ext import ext_bindings, ext_encoders, ext_math, ext_option
 from workflows.engine.event import JSON
 from workflows.engine.expression_says import say_compile_error, say_evaluation_error, type_word
 from workflows.engine.numbers import overloads
-from workflows.engine.plain import NotPlain, to_json
+from workflows.engine.paths import Path, get_path
+from workflows.engine.plain import MOST_CHARACTERS, Converter, NotPlain, TooLarge
 
 Want = Literal["bool", "any"]
 
 _LONGEST = 10_000
+# What can put the same part of an event many times into the result: loops, bindings, repetition.
+_MULTIPLIES = re.compile(r"\.\s*(map|transform\w*)\s*\(|cel\s*\.\s*bind|(\bevent\b.*?){9}", re.S)
+# Which lists of the event are made into others. CEL copies such a list at each turn: its memory and
+# time grow with the square of the length.
+_REMAKES = re.compile(r"(?<![\w.)\]])event((?:\s*\.\s*\w+)+?)\s*\.\s*(?:map|filter)\s*\(")
+_MOST_REMADE = 2_500
+_NO_SPACE = dict.fromkeys(map(ord, " \t\r\n"))
+_ITEM = (cel._CelListItemAccessor, cel._CelMapItemAccessor)
 _TYPES = {
     "any": cel.Type.DYN,
     "int": cel.Type.INT,
@@ -40,47 +53,84 @@ class ExpressionError(ValueError):
 
 
 class EvaluationError(Exception):
-    """The expression could not be worked out for this event; `says` why."""
+    """The expression could not be worked out for this event; `says` why, `kind` groups."""
 
-    def __init__(self, says: str) -> None:
+    def __init__(self, says: str, kind: str = "expression") -> None:
         super().__init__(says)
-        self.says = says
+        self.says, self.kind = says, kind
 
 
 class Activation:
     """An event bound for expressions. `event` is its CloudEvents object: read, don't change."""
 
-    __slots__ = ("event", "native")
+    __slots__ = ("event", "native", "room")
 
     def __init__(self, native: Any, event: Mapping[str, Any]) -> None:
         self.native, self.event = native, event
+        self.room = MOST_CHARACTERS  # that results may still have
 
 
 class Expression:
     """A compiled expression; make it with `compile_expression` or `Env.compile`."""
 
-    __slots__ = ("_native", "source")
+    __slots__ = ("_multiplies", "_native", "_remakes", "source")
 
     def __init__(self, source: str, native: Any) -> None:
         self.source, self._native = source, native
+        self._multiplies = bool(_MULTIPLIES.search(source))
+        self._remakes: list[Path] = [
+            tuple(path.translate(_NO_SPACE).split(".")[1:]) for path in _REMAKES.findall(source)
+        ]
 
     def evaluate(self, activation: Activation) -> JSON:
         """The value as plain JSON. Raises EvaluationError; never gives a silent default."""
+        if self._remakes:
+            self._check_lengths(activation)
         try:
             result = self._native.eval(activation.native)
-            value = result.plain_value()
-            if value is True or value is False:
+            value = result.value() if self._multiplies else result.plain_value()
+            kind = type(value)
+            if kind is bool or (kind is float and isfinite(value)):  # by far the most frequent
                 return value
             # An error has a text as its plain value, so only the type tells it from a real text.
             if isinstance(value, str) and result.type() == cel.Type.ERROR:
                 raise EvaluationError(say_evaluation_error(value, self.source))
-            return to_json(value)
+            return self._convert(value, activation)
+        except TooLarge as error:
+            raise EvaluationError(f"The result {error}: {self.source}", "limit") from None
         except NotPlain as error:
             raise EvaluationError(f"The result {error}: {self.source}") from None
         except (TypeError, SystemError):  # an optional or another type without a Python value
             raise EvaluationError(f"The result has no JSON form: {self.source}") from None
         except (ValueError, RuntimeError) as error:
             raise EvaluationError(say_evaluation_error(str(error), self.source)) from None
+
+    def _check_lengths(self, activation: Activation) -> None:
+        for path in self._remakes:
+            items = get_path(activation.event, path)
+            if isinstance(items, list) and len(items) > _MOST_REMADE:
+                raise EvaluationError(
+                    f"event.{'.'.join(path)} has {len(items):,} items; map and filter take at most"
+                    f" {_MOST_REMADE:,}. Split the event first.",
+                    "limit",
+                )
+
+    def _convert(self, value: Any, activation: Activation) -> JSON:
+        if value is None or isinstance(value, int):
+            return value
+        convert = _Lazily(activation.room) if self._multiplies else Converter(activation.room)
+        made = convert.convert(value, 0)
+        activation.room = convert.room
+        return made
+
+
+class _Lazily(Converter):
+    """Makes one Python value after another, so that it can stop before they fill the memory. (The
+    package's own way makes all of them at once, and is faster.)"""
+
+    def convert(self, value: Any, depth: int) -> JSON:
+        """See `to_json`."""
+        return super().convert(value.value() if isinstance(value, _ITEM) else value, depth)
 
 
 class Env:

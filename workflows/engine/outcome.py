@@ -51,7 +51,7 @@ def listen(begin: Begin, event: Event, ctx: Context, may_ask: bool) -> Said:
     except NodeError as error:
         said.failed = Failed(error.kind, str(error), detail=error.detail)
     except EvaluationError as error:
-        said.failed = Failed("expression", error.says)
+        said.failed = Failed(error.kind, error.says)
     except Exception as error:
         said.failed = Failed(f"bug:{type(error).__name__}", str(error) or type(error).__name__)
     return said

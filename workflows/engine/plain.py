@@ -11,10 +11,15 @@ from workflows.engine.event import JSON
 
 _DEEPEST = 64
 _LARGEST = 100_000
+MOST_CHARACTERS = 4_194_304  # of all texts of one value, and of what one node makes by expressions
 
 
 class NotPlain(Exception):
     """The value can't be written as JSON; the text completes "The result …"."""
+
+
+class TooLarge(NotPlain):
+    """JSON can carry the value, but an event shouldn't."""
 
 
 def to_json(value: Any) -> JSON:
@@ -25,7 +30,7 @@ def to_json(value: Any) -> JSON:
     """
     if value is None or isinstance(value, (bool, int, str)):
         return value
-    return _Converter().convert(value, 0)
+    return Converter().convert(value, 0)
 
 
 def read_json(text: str) -> JSON:
@@ -46,17 +51,23 @@ def _timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-class _Converter:
-    def __init__(self) -> None:
+class Converter:
+    """Converts values that may together have `room` characters in their texts."""
+
+    def __init__(self, room: int = MOST_CHARACTERS) -> None:
         self._seen = 0
+        self.room = room  # what is left
 
     def convert(self, value: Any, depth: int) -> JSON:
+        """See `to_json`."""
         self._seen += 1
         if self._seen > _LARGEST:
-            raise NotPlain(f"has more than {_LARGEST:,} values")
+            raise TooLarge(f"has more than {_LARGEST:,} values")
         if depth > _DEEPEST:
-            raise NotPlain(f"is nested deeper than {_DEEPEST} levels")
-        if value is None or isinstance(value, (bool, int, str)):
+            raise TooLarge(f"is nested deeper than {_DEEPEST} levels")
+        if isinstance(value, str):
+            return self._text(value)
+        if value is None or isinstance(value, (bool, int)):
             return value
         if isinstance(value, float):
             if not math.isfinite(value):
@@ -65,17 +76,22 @@ class _Converter:
         if isinstance(value, list):
             return [self.convert(item, depth + 1) for item in value]
         if isinstance(value, dict):
-            return {_key(k): self.convert(item, depth + 1) for k, item in value.items()}
-        return _scalar(value)
+            return {self._key(k): self.convert(item, depth + 1) for k, item in value.items()}
+        return self._text(_scalar(value))
+
+    def _text(self, text: str) -> str:
+        self.room -= len(text)
+        if self.room < 0:
+            raise TooLarge(f"has more than {MOST_CHARACTERS:,} characters")
+        return text
+
+    def _key(self, key: Any) -> str:
+        if isinstance(key, bool):
+            return "true" if key else "false"
+        return self._text(key if isinstance(key, str) else str(key))
 
 
-def _key(key: Any) -> str:
-    if isinstance(key, bool):
-        return "true" if key else "false"
-    return key if isinstance(key, str) else str(key)
-
-
-def _scalar(value: Any) -> JSON:
+def _scalar(value: Any) -> str:
     if isinstance(value, datetime):
         return _timestamp(value)
     if isinstance(value, timedelta):

@@ -20,6 +20,7 @@ from workflows.engine.node import Context, Failed, Result
 from workflows.engine.outcome import Begin, Said, listen
 from workflows.engine.plan import Plan, PlannedNode
 from workflows.engine.retry import decide
+from workflows.engine.sizes import Sizes
 from workflows.engine.walk import Arrival, Ask, Dead, Held, Retry, Settlement, Step, Walk
 from workflows.engine.ways import counted, lead_on, moved
 
@@ -43,15 +44,17 @@ def run(
     arrivals: Sequence[Arrival] = (),
     settlements: Sequence[Settlement] = (),
     released: Sequence[tuple[Arrival, float]] = (),
+    bounded: bool = False,
 ) -> Walk:
-    """All that these events, replies and due holds lead to. Never raises for what is in them.
+    """All that these events, replies and due holds lead to. Never raises for what is in them,
+    but `Overfull` where it is `bounded` and they become too much together.
 
     The same input gives the same Walk (`own_us` aside). Holds are released in the order in which
     they are due. For everything that follows, a released event counts as accepted at the moment it
     was due, and an event that waited for a reply as accepted when the reply came: so a delay behind
     it counts from there.
     """
-    runner = _Runner(plan, surroundings)
+    runner = _Runner(plan, surroundings, bounded)
     for settlement in settlements:
         runner.settle(settlement)
     for arrival, due in sorted(released, key=lambda one: (one[1], one[0].event.accepted_at)):
@@ -62,10 +65,11 @@ def run(
 
 
 class _Runner:
-    def __init__(self, plan: Plan, surroundings: Surroundings) -> None:
+    def __init__(self, plan: Plan, surroundings: Surroundings, bounded: bool) -> None:
         self._plan, self._surroundings = plan, surroundings
         self._walk = Walk()
         self._views = Views()
+        self._sizes = Sizes(self._views.dict_of, bounded)
         self._names = {"workspace": plan.workspace, "flow": plan.flow}
         self._contexts: dict[str, NodeContext] = {}
         self._queues: dict[str, list[_Call]] = {}
@@ -167,6 +171,14 @@ class _Runner:
         failed = said.failed or note_causes(
             said, event, ctx, is_turn=turns, most=self._plan.most_hops
         )
+        made = said.emissions
+        if failed is None and (
+            (made and (made[0][1] is not event or len(made) > 1))
+            or said.inside
+            or said.ask is not None
+            or planned.keeps_state
+        ):
+            failed = self._measure(planned, ctx, call.arrival, said)
         sent, unwired = (
             ([], []) if failed else lead_on(planned, call.arrival, call.way, said.emissions)
         )
@@ -192,6 +204,14 @@ class _Runner:
             why=why,
             output=show_output(self._views, planned, call.arrival.event, said.emissions),
         )
+
+    def _measure(
+        self, planned: PlannedNode, ctx: NodeContext, arrival: Arrival, said: Said
+    ) -> Failed | None:
+        """The failure of a call that made too much of its event."""
+        effects = said.inside if said.ask is None else [*said.inside, said.ask]
+        kept = ctx.state.pending if planned.keeps_state else ()
+        return self._sizes.check(arrival.root, arrival.event, said.emissions, effects, kept)
 
     def _request(self, ctx: NodeContext, arrival: Arrival, said: Said) -> None:
         """Note what the node wants done. An arrival that waits was counted when it came."""

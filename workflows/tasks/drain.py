@@ -10,6 +10,7 @@ import time
 
 from workflows.engine.plan import Plan
 from workflows.engine.run import run
+from workflows.engine.sizes import MOST_OF_RUN, Overfull
 from workflows.engine.walk import Arrival
 from workflows.storage import backpressure, cursors, dbclock, log
 from workflows.storage.commit import commit
@@ -77,7 +78,7 @@ def _drain(subscription_id: int, end: float) -> bool:
                 return True
     except PlanMissing as missing:
         logger.error("subscription %s can't be read, its events wait: %s", subscription_id, missing)
-    except Fenced as fenced:
+    except (Fenced, Overfull) as fenced:
         _shrink(subscription_id)
         logger.info("drain of %s gave way: %s", subscription_id, fenced)
         return True
@@ -114,11 +115,14 @@ def _grow(subscription_id: int) -> None:
 
 def _batch(reader: Reader, plan: Plan, parts: list[Unread], most: int) -> int:
     """Take at most so many of these events; how many it took. Raises `Fenced` if somebody else has
-    taken some."""
+    taken some, `Overfull` if they are too large to be taken together."""
     share = max(1, most // len(parts))
     ends = [(part, min(part.end, part.position + share)) for part in parts[:most]]
     ranges = [(part.partition, part.position, end) for part, end in ends]
-    roots = [_root(reader, row) for row in log.read_many(reader.channel_id, ranges)]
+    rows = log.read_many(reader.channel_id, ranges)
+    if len(rows) > 1 and sum(len(row.body) for row in rows) > MOST_OF_RUN:
+        raise Overfull(f"{len(rows)} events are too large to be taken together")
+    roots = [_root(reader, row) for row in rows]
     moves = [_move(part, end) for part, end in ends]
     begun = time.monotonic()
     while True:
@@ -156,6 +160,7 @@ def _take(reader: Reader, plan: Plan, roots: list[Root], moves: list[CursorMove]
         plan,
         surroundings,
         arrivals=[Arrival(i, reader.node, root.event) for i, root in enumerate(roots)],
+        bounded=True,
     )
     places = [(reader.flow_id, ask.arrival.node) for ask in walk.asks]
     admitted = admit(reader.flow_id, plan, walk) if places else []

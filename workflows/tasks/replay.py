@@ -12,6 +12,7 @@ import msgspec
 
 from workflows.engine.plan import Plan
 from workflows.engine.run import run
+from workflows.engine.sizes import Overfull
 from workflows.engine.walk import Arrival
 from workflows.storage import backpressure, cursors, dbclock, ranges, replaywork, runs, sql
 from workflows.storage.commit import commit
@@ -121,6 +122,8 @@ def _take(job: Job, reader: Reader, plan: Plan, batch: Batch, now: float) -> Job
             _run(job, after, reader, plan, roots)
         except Stale:
             continue  # another walk changed a memory that this one had read: decide again
+        except Overfull:
+            return _take(job, reader, plan, batch._replace(ready=len(rows) // 2), now)
         return after
 
 
@@ -131,6 +134,7 @@ def _run(job: Job, after: Job, reader: Reader, plan: Plan, roots: list[Root]) ->
         named,
         surroundings,
         arrivals=[Arrival(i, reader.node, root.event) for i, root in enumerate(roots)],
+        bounded=True,
     )
     now = dbclock.now()
     publisher = Publisher(reader.workspace_id)

@@ -13,6 +13,7 @@ from workflows.engine.effects import OUTSIDE, Effect, Reply, destination
 from workflows.engine.event import Event
 from workflows.engine.plan import Plan
 from workflows.engine.run import run
+from workflows.engine.sizes import Overfull
 from workflows.engine.walk import Arrival, Settlement, Walk
 from workflows.storage import cursors, dbclock, log, recorded, runs, sql, work
 from workflows.storage.commit import commit
@@ -85,6 +86,10 @@ def _end_together(left: list[Parked]) -> None:
             continue  # another walk changed the state this one had read: decide again
         except Fenced as fenced:
             left = [one for one in left if (one.flow_id, one.taken) not in fenced.lost]
+        except Overfull:
+            half = len(left) // 2
+            _end_together(left[:half])
+            left = left[half:]
         else:
             return
 
@@ -97,7 +102,12 @@ def _end(parked: Sequence[Parked]) -> None:
     parts: list[FlowCommit] = []
     asked: list[tuple[FlowCommit, _Group]] = []
     for (flow_id, version_id), group in by_version.items():
-        walked = _Group(flow_id, version_id, group, now)
+        try:
+            walked = _Group(flow_id, version_id, group, now)
+        except Overfull:
+            for _, earlier in asked:
+                earlier.give_back()
+            raise
         parts.append(walked.part)
         asked.append((walked.part, walked))
     merged = _merge(parts)
@@ -143,6 +153,7 @@ class _Group:
                 for arrival, one in zip(arrivals, parked, strict=True)
                 if one.settled is None
             ],
+            bounded=True,
         )
         asks = self._walk.asks  # those of a replay wait for their turn behind live ones
         self._admitted = [False] * len(asks) if number else admit(flow_id, plan, self._walk)
