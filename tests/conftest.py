@@ -7,16 +7,19 @@ unset means SQLite in a file, since worker processes share it.
 
 import atexit
 import contextlib
+import gc
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
 import redis
 
+MIGRATED = os.environ.get("MIGRATED_DATABASE")  # a file, or a database of the same server
 HOME = Path(tempfile.mkdtemp(prefix="eventflow-test-"))
 atexit.register(shutil.rmtree, HOME, ignore_errors=True)
 for name in [name for name in os.environ if name.startswith("EVENTFLOW_")]:
@@ -59,6 +62,49 @@ hypothesis.settings.load_profile("quick")
 
 from tests import servers  # noqa: E402
 from workflows.management import children  # noqa: E402
+
+PURE_ROOMS = {Path(__file__).parent / room for room in ("engine", "nodes", "schemas")}
+
+
+def pytest_collection_modifyitems(items: list[Any]) -> None:
+    """The deciding rooms know no framework: what pytest-django sets up around each test of the
+    others takes longer than most of theirs. The database stays out of their reach."""
+    for item in items:
+        if item.path.parent in PURE_ROOMS:
+            item.fixturenames[:] = [n for n in item.fixturenames if not _is_of_django(item, n)]
+
+
+def _is_of_django(item: Any, name: str) -> bool:
+    found = item._fixtureinfo.name2fixturedefs.get(name, ())
+    return bool(found) and found[-1].func.__module__.startswith("pytest_django.")
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: the garbage collector need not look through it again. It looks
+    as seldom as a worker's does."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """A file that is there is taken as it is; PostgreSQL makes its copy itself."""
+    return MIGRATED is not None and connections["default"].vendor == "sqlite"
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """Where `make test` has migrated a database for all processes, begin with a copy of it."""
+    if MIGRATED is not None:
+        _begin_with(MIGRATED, connections["default"])
+
+
+def _begin_with(migrated: str, connection: Any) -> None:
+    if connection.vendor == "sqlite":
+        shutil.copy(migrated, connection.settings_dict["TEST"]["NAME"])
+    else:
+        connection.settings_dict["TEST"]["TEMPLATE"] = migrated
 
 
 @pytest.fixture(scope="session")

@@ -99,6 +99,12 @@ def turns() -> list[list[tuple[str, list[str]]]]:
     ]
 
 
+def migrate(environment: dict[str, str], url: str) -> None:
+    """Make the database that every process of tests begins with a copy of."""
+    command = [sys.executable, "-m", "tests.migrate"]
+    subprocess.run(command, cwd=servers.ROOT, env={**environment, "DATABASE_URL": url}, check=True)
+
+
 def run_pytest(name: str, words: list[str], environment: dict[str, str]) -> Count:
     """One pytest; what it printed comes out in one piece, under its name."""
     begun = time.monotonic()
@@ -130,17 +136,22 @@ def _read_report(report: Path) -> Count:
 def run_on_both() -> tuple[Count, Count]:
     """All tests on SQLite, and on a PostgreSQL of their own those that touch the database."""
     # Each source file is compiled once, not by each of a few hundred processes.
-    unwanted = ("DATABASE_URL", "PYTHONDONTWRITEBYTECODE")
+    unwanted = ("DATABASE_URL", "MIGRATED_DATABASE", "PYTHONDONTWRITEBYTECODE")
     environment = {name: value for name, value in os.environ.items() if name not in unwanted}
     counts = {"SQLite": Count(), "PostgreSQL": Count()}
-    environments = {"SQLite": environment}
     with contextlib.ExitStack() as running, ThreadPoolExecutor() as pool:
+        file = f"{running.enter_context(tempfile.TemporaryDirectory())}/migrated.sqlite3"
+        urls = [f"sqlite:///{file}"]
+        environments = {"SQLite": {**environment, "MIGRATED_DATABASE": file}}
         try:
             url = running.enter_context(servers.running_postgres())
-            environments["PostgreSQL"] = {**environment, "DATABASE_URL": url}
+            urls.append(servers.create_database(url, "migrated"))
+            copies = {"DATABASE_URL": url, "MIGRATED_DATABASE": "migrated"}
+            environments["PostgreSQL"] = {**environment, **copies}
         except servers.ServerMissing as error:
             print(f"PostgreSQL: {error}")
             counts["PostgreSQL"] = Count(failed=1) if IS_CI else Count(skipped=1)
+        list(pool.map(lambda url: migrate(environment, url), urls))
         for turn in turns():
             futures = [
                 (name, pool.submit(run_pytest, name, words, environments[name]))

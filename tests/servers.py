@@ -12,11 +12,15 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import redis
 from celery import current_app
 from kombu import pools
+from psycopg.sql import SQL, Identifier
 
 from workflows.management import children, valkey
 from workflows.management.installation import answers_healthy
@@ -87,10 +91,11 @@ def kill_valkey(folder: Path) -> None:
 
 def forget_celery_connections() -> None:
     """Close Celery's connections to the broker and give it new pools, for the next test."""
-    if current_app._pool is not None:
-        current_app.pool.force_close_all()
+    app: Any = current_app  # its types leave out the pools
+    if app._pool is not None:
+        app.pool.force_close_all()
     pools.reset()
-    current_app._pool = current_app.amqp._producer_pool = None
+    app._pool = app.amqp._producer_pool = None
 
 
 def _postgres_program(name: str) -> str:
@@ -117,6 +122,13 @@ def running_postgres() -> Iterator[str]:
     """A private PostgreSQL on a loopback port; yields its URL. Raises `ServerMissing`."""
     with postgres_server() as server:
         yield server.url
+
+
+def create_database(url: str, name: str) -> str:
+    """Add an empty database to the PostgreSQL at `url`; returns its URL."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
+    return f"{url.rpartition('/')[0]}/{name}"
 
 
 @dataclass(frozen=True)
@@ -217,7 +229,7 @@ class Stack:
         for child in self.named(name):
             child.signal(number, group=True)
             if number in {signal.SIGKILL, signal.SIGTERM, signal.SIGINT}:
-                wait_until(lambda child=child: _has_ended(child), 15, f"the end of {name}")
+                wait_until(partial(_has_ended, child), 15, f"the end of {name}")
 
     def revive(self, name: str) -> None:
         """Start the ended children called `name` again, as the supervisor would."""

@@ -2,9 +2,15 @@
 
 import pytest
 
-from tests import make
 from workflows.engine.event import JSON
 from workflows.engine.eventkey import event_key
+
+EVENT: dict[str, JSON] = {
+    "id": "e1",
+    "source": "/test",
+    "type": "OrderCreated",
+    "data": {"amount": 150},
+}
 
 
 @pytest.mark.parametrize(
@@ -25,12 +31,12 @@ from workflows.engine.eventkey import event_key
 def test_the_key_is_what_the_event_names_then_what_the_channel_works_out_then_the_id(
     more: dict[str, JSON], expression: str, key: str, problem: str
 ) -> None:
-    found = event_key(make.event("e1", **more), expression)
+    found = event_key({**EVENT, **more}, expression)
     assert found.text == key
     assert problem in found.problem
     assert bool(problem) == bool(found.problem)
 
 
 def test_a_long_key_fits_its_column() -> None:
-    event = make.event("e1", data={"order": "x" * 1_000})
+    event = {**EVENT, "data": {"order": "x" * 1_000}}
     assert len(event_key(event, "event.data.order").text) <= 255

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,6 +17,7 @@ from workflows.management.installation import answers_healthy
 from workflows.management.supervisor import next_pause
 
 pytestmark = pytest.mark.serial
+MIGRATED = os.environ.get("MIGRATED_DATABASE")  # saves most tests the first start's migrations
 
 
 class Up:
@@ -71,8 +73,12 @@ class Up:
 def up(tmp_path: Path) -> Iterator[Callable[..., Up]]:
     started: list[Up] = []
 
-    def start(*words: str, home: str = "home", port: int | None = None) -> Up:
-        started.append(Up(tmp_path / home, port or free_port(), *words))
+    def start(*words: str, port: int | None = None, is_first: bool = False) -> Up:
+        home = tmp_path / "home"
+        if MIGRATED and not is_first and not home.exists():
+            home.mkdir(0o700)
+            shutil.copy(MIGRATED, home / "eventflow.sqlite3")
+        started.append(Up(home, port or free_port(), *words))
         return started[-1]
 
     yield start
@@ -82,7 +88,7 @@ def up(tmp_path: Path) -> Iterator[Callable[..., Up]]:
 
 
 def test_it_starts_everything_and_a_stop_leaves_nothing(up: Callable[..., Up]) -> None:
-    one = up("--workers", "2")
+    one = up("--workers", "2", is_first=True)
     one.wait_until_ready()
     assert answers_healthy("127.0.0.1", one.port)
     lines = one.processes().values()

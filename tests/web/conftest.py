@@ -1,10 +1,12 @@
 """A workspace in which everything has happened once: what the pages have to show."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.db.transaction import atomic, set_rollback
 from django.test import Client
 
 from tests import make
@@ -29,6 +31,7 @@ from workflows.storage.seal import seal
 from workflows.tasks import process
 from workflows.tasks.drain import drain_slice
 
+HERE = Path(__file__).parent
 HOSTILE = '"><script>alert(1)</script>'
 PASSWORD = "correct-horse-battery"
 
@@ -49,6 +52,18 @@ class World(NamedTuple):
     member: int
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """In each file, the tests that begin with an empty workspace come before those with a past."""
+
+    def turn(item: Any) -> tuple[Path, bool]:
+        return item.path, "past" in item.fixturenames
+
+    here = [index for index, item in enumerate(items) if item.path.parent == HERE]
+    in_turn = sorted((items[index] for index in here), key=turn)
+    for index, item in zip(here, in_turn, strict=True):
+        items[index] = item
+
+
 @pytest.fixture(autouse=True)
 def _fresh(db: None, valkey: str, settings: Any) -> Iterator[None]:
     """Rolled-back tests use ids again: what the process remembers by id must go with them."""
@@ -66,7 +81,26 @@ def _forget() -> None:
 
 
 @pytest.fixture
-def world() -> World:
+def world(past: World) -> World:
+    """What happened, read anew: a test may change its rows, and loses nobody else's."""
+    return past._replace(
+        space=Workspace.objects.get(pk=past.space.pk), flow=Flow.objects.get(pk=past.flow.pk)
+    )
+
+
+@pytest.fixture(scope="module")
+def past(django_db_setup: None, django_db_blocker: Any, valkey: str) -> Iterator[World]:
+    """All of it happens once for a file of tests, in a transaction around those of its tests."""
+    with django_db_blocker.unblock():
+        around = atomic()
+        around._from_testcase = True  # as Django's own test cases say it: what is durable may begin
+        with around:
+            _forget()
+            yield _happen()
+            set_rollback(True)
+
+
+def _happen() -> World:
     space = make.workspace()
     flow = make.published(make.order_document(), space)
     bodies = [
@@ -99,7 +133,7 @@ def world() -> World:
         type=HOSTILE,
         key=HOSTILE,
     )
-    return World(
+    happened = World(
         space=space,
         flow=flow,
         trace=str(refs[0]),
@@ -112,6 +146,9 @@ def world() -> World:
         token=row.pk,
         member=Membership.objects.get(user__username=owner).pk,
     )
+    process.stop(2.0)
+    forget_celery_connections()
+    return happened
 
 
 def drain(flow: Flow) -> None:
