@@ -31,6 +31,7 @@ class Unread(NamedTuple):
     end: int
     epoch: int  # of the cursor; what was decided about these events counts only under it
     is_leased: bool  # by the one who asks
+    attempts: int = 0  # leases since the position last moved, this one included
 
 
 class Backlog(NamedTuple):
@@ -59,7 +60,7 @@ def unread(subscription_id: int, owner: str) -> Backlog | None:
     now = sql.now_sql()
     rows = sql.fetch(
         f'SELECT {_READER}, c."partition", c.position, {_END}, c.epoch,'
-        f" c.lease_until >= {now}{LAGGING}"
+        f" c.lease_until >= {now}, c.attempts{LAGGING}"
         f" AND s.id = %s AND NOT f.paused AND (c.lease_until < {now} OR c.owner = %s)"
         ' ORDER BY c."partition"',
         (subscription_id, owner),
@@ -74,11 +75,13 @@ def lease(subscription_id: int, partitions: Sequence[int], owner: str, seconds: 
     """Keep others from these partitions for a time; how many weren't somebody else's already.
 
     Each gets a new epoch. A commit doesn't need a lease: it keeps others from working in vain.
+    It is counted, so that events at which workers die can be told from others.
     """
     now = sql.now_sql()
     marks = ", ".join(["%s"] * len(partitions))
     return sql.execute(
-        f"UPDATE workflows_cursor SET owner = %s, epoch = epoch + 1, lease_until = {now} + %s"
+        f"UPDATE workflows_cursor SET owner = %s, epoch = epoch + 1, lease_until = {now} + %s,"
+        " attempts = attempts + 1"
         f' WHERE subscription_id = %s AND "partition" IN ({marks})'
         f" AND (lease_until < {now} OR owner = %s)",
         (owner, seconds, subscription_id, *partitions, owner),
@@ -86,9 +89,10 @@ def lease(subscription_id: int, partitions: Sequence[int], owner: str, seconds: 
 
 
 def release(subscription_id: int, owner: str) -> None:
-    """Give back what `owner` still holds."""
+    """Give back what `owner` still holds: it lives, so its leases count no longer."""
     sql.execute(
-        "UPDATE workflows_cursor SET lease_until = 0, owner = ''"
+        "UPDATE workflows_cursor SET lease_until = 0, owner = '',"
+        " attempts = CASE WHEN attempts > 0 THEN attempts - 1 ELSE 0 END"
         " WHERE subscription_id = %s AND owner = %s",
         (subscription_id, owner),
     )

@@ -5,8 +5,11 @@ meanwhile. What it can't take at once it leases first, so that others don't work
 Effects are performed after that commit, by the process's performer.
 """
 
+import contextlib
 import logging
 import time
+
+from django.db import DatabaseError, OperationalError
 
 from workflows.engine.plan import Plan
 from workflows.engine.run import run
@@ -17,7 +20,7 @@ from workflows.storage.commit import commit
 from workflows.storage.cursors import Reader, Unread
 from workflows.storage.parts import CursorMove, Fenced, Stale, TraceRef
 from workflows.storage.plans import PlanMissing, load_plan
-from workflows.tasks import nudge
+from workflows.tasks import crashes, nudge
 from workflows.tasks.context import Publisher, Surroundings, event_of
 from workflows.tasks.owner import owner
 from workflows.tasks.process import announce, performer
@@ -68,9 +71,13 @@ def _drain(subscription_id: int, end: float) -> bool:
                 return False  # the sweep asks again
             most = min(room.events, _batch_sizes.get(subscription_id, BATCH))
             leased = [part for part in parts if part.is_leased]
-            if not leased and (most < BATCH or _is_large(parts, most)):
-                _lease(subscription_id, parts)
+            suspects = crashes.suspects(parts)
+            if not leased and (suspects or most < BATCH or _is_large(parts, most)):
+                _lease(subscription_id, suspects[:1] or parts)
                 continue
+            if suspects and suspects[0].is_leased:
+                _batch_sizes[subscription_id] = most = 1
+                leased = suspects[:1]
             taken = _batch(reader, plan, leased or parts, most)
             looks = _LOOKS if taken >= _BUSY else 0
             if time.monotonic() > end:
@@ -82,6 +89,10 @@ def _drain(subscription_id: int, end: float) -> bool:
         _shrink(subscription_id)
         logger.info("drain of %s gave way: %s", subscription_id, fenced)
         return True
+    except OperationalError:  # the database's trouble isn't held against the events
+        with contextlib.suppress(DatabaseError):
+            cursors.release(subscription_id, owner())
+        raise
     return False
 
 
@@ -122,12 +133,15 @@ def _batch(reader: Reader, plan: Plan, parts: list[Unread], most: int) -> int:
     rows = log.read_many(reader.channel_id, ranges)
     if len(rows) > 1 and sum(len(row.body) for row in rows) > MOST_OF_RUN:
         raise Overfull(f"{len(rows)} events are too large to be taken together")
+    if not parts[0].is_leased and crashes.is_late(rows):
+        _lease(reader.subscription_id, parts)
+        return 0
     roots = [_root(reader, row) for row in rows]
     moves = [_move(part, end) for part, end in ends]
     begun = time.monotonic()
     while True:
         try:
-            _take(reader, plan, roots, moves)
+            _take(reader, plan, roots, moves, parts[0].attempts)
             break
         except Stale:
             continue  # another walk changed a memory that this one had read: decide again
@@ -153,15 +167,17 @@ def _root(reader: Reader, row: log.Stored) -> Root:
     )
 
 
-def _take(reader: Reader, plan: Plan, roots: list[Root], moves: list[CursorMove]) -> None:
+def _take(
+    reader: Reader, plan: Plan, roots: list[Root], moves: list[CursorMove], attempts: int
+) -> None:
     """Run the plan on the roots and commit; then hand over the effects."""
     surroundings = Surroundings(reader.flow_id)
-    walk = run(
-        plan,
-        surroundings,
-        arrivals=[Arrival(i, reader.node, root.event) for i, root in enumerate(roots)],
-        bounded=True,
-    )
+    events = [root.event for root in roots]
+    if attempts > crashes.MOST_LEASES:
+        walk = crashes.give_up(reader.node, events, attempts)
+    else:
+        arrivals = [Arrival(i, reader.node, event) for i, event in enumerate(events)]
+        walk = run(plan, surroundings, arrivals=arrivals, bounded=True)
     places = [(reader.flow_id, ask.arrival.node) for ask in walk.asks]
     admitted = admit(reader.flow_id, plan, walk) if places else []
     now = dbclock.now()

@@ -1,0 +1,89 @@
+"""Events at which workers die are found one by one, and only they are set aside."""
+
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+
+from tests import make
+from tests.accounting import assert_balanced
+from tests.tasks.due import drain
+from tests.tasks.killing import Killed
+from workflows.models import Cursor, DeadLetter, Flow, Trace
+from workflows.storage import accounting, cursors
+from workflows.tasks import crashes
+from workflows.tasks import drain as drains
+
+
+@pytest.fixture(autouse=True)
+def _all_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crashes, "_LATE_SECONDS", -3_600.0)
+
+
+def _ends_at(monkeypatch: pytest.MonkeyPatch, problem: BaseException) -> None:
+    """Let the process end wherever it runs an event whose id begins with "deadly"."""
+    real = drains.run
+
+    def run(*args: Any, **more: Any) -> Any:
+        if any(one.event.id.startswith("deadly") for one in more["arrivals"]):
+            raise problem
+        return real(*args, **more)
+
+    monkeypatch.setattr(drains, "run", run)
+
+
+def _drain_and_die(flow: Flow, most: int) -> int:
+    """Drain until all is taken, by one process after another; how many of them died."""
+    for deaths in range(most):
+        try:
+            drain(flow)
+            return deaths
+        except (Killed, ValueError, OperationalError):
+            Cursor.objects.update(lease_until=0)
+            drains._batch_sizes.clear()
+    raise AssertionError("it doesn't come to an end")
+
+
+@pytest.mark.parametrize("problem", [Killed(), ValueError("no row can be made of this")])
+def test_only_the_deadly_ones_are_set_aside(
+    monkeypatch: pytest.MonkeyPatch, problem: BaseException
+) -> None:
+    flow = make.published(make.order_document(consumer=("end", "consumer.log", {})))
+    good = [f"e{n}" for n in range(40)]
+    bodies = [make.event(one) for one in good]
+    bodies[10:10] = [make.event("deadly/1")]
+    bodies[30:30] = [make.event("deadly/2")]
+    make.append(flow, bodies)
+    _ends_at(monkeypatch, problem)
+    _drain_and_die(flow, 40)
+    assert set(DeadLetter.objects.values_list("event_id", flat=True)) == {"deadly/1", "deadly/2"}
+    assert {letter.failure["kind"] for letter in DeadLetter.objects.all()} == {"crash"}
+    assert set(Trace.objects.filter(state="ok").values_list("event_id", flat=True)) == set(good)
+    assert not Cursor.objects.filter(attempts__gt=0).exists()
+    assert_balanced(flow)
+    assert accounting.examine(flow.pk, 100_000).findings == []
+
+
+def test_the_troubles_of_the_database_are_not_held_against_events(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    flow = make.published(make.order_document(consumer=("end", "consumer.log", {})))
+    make.append(flow, [make.event("deadly")])
+    with monkeypatch.context() as broken:
+        _ends_at(broken, OperationalError("the disk is full"))
+        for _ in range(10):
+            with pytest.raises(OperationalError):
+                drain(flow)
+    drain(flow)
+    assert Trace.objects.get().state == "ok"
+
+
+def test_a_worker_that_gives_back_its_lease_has_not_died() -> None:
+    flow = make.published(make.order_document(consumer=("end", "consumer.log", {})))
+    (at,) = make.append(flow, [make.event("a")])
+    cursor = Cursor.objects.get(subscription__flow=flow, partition=at.partition)
+    for _ in range(10):
+        cursors.lease(cursor.subscription_id, [at.partition], "one", 10.0)
+        cursors.release(cursor.subscription_id, "one")
+    cursor.refresh_from_db()
+    assert cursor.attempts == 0
