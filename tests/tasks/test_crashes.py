@@ -11,6 +11,8 @@ from tests.tasks.due import drain
 from tests.tasks.killing import Killed
 from workflows.models import Cursor, DeadLetter, Flow, Trace
 from workflows.storage import accounting, cursors
+from workflows.storage.commit import commit
+from workflows.storage.parts import CursorMove, FlowCommit
 from workflows.tasks import crashes
 from workflows.tasks import drain as drains
 
@@ -87,3 +89,18 @@ def test_a_worker_that_gives_back_its_lease_has_not_died() -> None:
         cursors.release(cursor.subscription_id, "one")
     cursor.refresh_from_db()
     assert cursor.attempts == 0
+
+
+def test_a_lease_that_was_given_back_is_not_prolonged_by_a_commit() -> None:
+    flow = make.published(make.order_document(consumer=("end", "consumer.log", {})))
+    (at,) = make.append(flow, [make.event("a")])
+    subscription_id = Cursor.objects.values_list("subscription_id", flat=True)[0]
+    cursors.lease(subscription_id, [at.partition], "one", 10.0)
+    backlog = cursors.unread(subscription_id, "one")
+    assert backlog is not None
+    (part,) = backlog.parts
+    cursors.release(subscription_id, "one")
+    move = CursorMove(part.partition, part.epoch, part.position, part.end, 10.0)
+    ended = FlowCommit(flow_id=flow.pk, subscription_id=subscription_id, cursors=[move])
+    commit([ended], "one", 0.0)
+    assert Cursor.objects.get(subscription__flow=flow, partition=at.partition).lease_until == 0

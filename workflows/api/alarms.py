@@ -7,8 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from workflows.api.auth import OPERATE, READ_TRACES
-from workflows.api.base import ApiView, shown
-from workflows.api.paging import listed
+from workflows.api.base import ApiView, newest_first, shown
 from workflows.api.problems import Problem
 from workflows.api.schema import operation
 from workflows.models import Alarm
@@ -73,11 +72,7 @@ class AlarmList(ApiView):
             raise Problem(400, f"?state= is one of {', '.join(_STATES)}.")
         flow = self.flow(self.asked("flow")).slug if self.asked("flow") else ""
         found = alarms.listed(self.caller.workspace_id, flow=flow, state=state)
-
-        def rows(some: list[Alarm]) -> Any:
-            return shown(AlarmShape, [_row(alarm) for alarm in some])
-
-        return listed(request, found, "id", rows, newest_first=True)
+        return newest_first(request, found, AlarmShape, _row)
 
 
 class Acknowledge(ApiView):

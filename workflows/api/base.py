@@ -25,14 +25,19 @@ def shown(shape: type[Serializer[Any]], thing: Any) -> Any:
 
 
 def newest_first(
-    request: Request, found: QuerySet[Any], shape: type[Serializer[Any]], row: Callable[[Any], Any]
+    request: Request,
+    found: QuerySet[Any],
+    shape: type[Serializer[Any]],
+    row: Callable[[Any], Any],
+    by: str = "id",
 ) -> Response:
-    """The answer for a page of `found`, the newest first, each as `row` tells it in `shape`."""
+    """The answer for a page of `found`, the newest first, each as `row` tells it in `shape`; `by`
+    is the number that grows with each."""
 
     def rows(page: list[Any]) -> Any:
         return shown(shape, [row(one) for one in page])
 
-    return listed(request, found, "id", rows, newest_first=True)
+    return listed(request, found, by, rows, newest_first=True)
 
 
 class ApiView(APIView):

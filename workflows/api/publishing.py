@@ -8,8 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from workflows.api.auth import EDIT, READ_FLOWS
-from workflows.api.base import ApiView, shown
-from workflows.api.paging import listed
+from workflows.api.base import ApiView, newest_first, shown
 from workflows.api.problems import Problem
 from workflows.api.reading import read_body
 from workflows.api.schema import operation
@@ -102,10 +101,7 @@ class VersionList(ApiView):
         flow = self.flow(slug)
         found = versions.of_flow(flow.pk).defer("document")
 
-        def rows(page: list[FlowVersion]) -> Any:
-            return shown(VersionShape, [_row(version, flow) for version in page])
-
-        return listed(request, found, "number", rows, newest_first=True)
+        return newest_first(request, found, VersionShape, lambda one: _row(one, flow), "number")
 
 
 class OneVersion(ApiView):

@@ -81,7 +81,8 @@ def _move_cursors(part: FlowCommit) -> None:
     moved = sql.update_many(
         "workflows_cursor",
         "position = v.there, attempts = 0,"
-        f" lease_until = CASE WHEN v.seconds > 0 THEN {sql.now_sql()} + v.seconds ELSE 0 END",
+        " lease_until = CASE WHEN v.seconds > 0 AND owner <> ''"
+        f" THEN {sql.now_sql()} + v.seconds ELSE 0 END",
         "s, p, e, here, there, seconds",
         'subscription_id = v.s AND "partition" = v.p AND epoch = v.e AND position = v.here'
         ' RETURNING "partition"',

@@ -81,10 +81,10 @@ def lease(subscription_id: int, partitions: Sequence[int], owner: str, seconds: 
     marks = ", ".join(["%s"] * len(partitions))
     return sql.execute(
         f"UPDATE workflows_cursor SET owner = %s, epoch = epoch + 1, lease_until = {now} + %s,"
-        " attempts = attempts + 1"
+        f" attempts = attempts + CASE WHEN owner = %s AND lease_until >= {now} THEN 0 ELSE 1 END"
         f' WHERE subscription_id = %s AND "partition" IN ({marks})'
         f" AND (lease_until < {now} OR owner = %s)",
-        (owner, seconds, subscription_id, *partitions, owner),
+        (owner, seconds, owner, subscription_id, *partitions, owner),
     )
 
 
