@@ -15,13 +15,16 @@ _ALARM_SECONDS = 30 * 86_400.0
 def prune() -> int:
     """One round over all channels; how many events went."""
     gone = 0
+    now = sql.now_sql()
     for channel_id, partition, tail, head, days in sql.fetch(
         'SELECT h.channel_id, h."partition", h.tail, h.head, c.retention_days'
         " FROM workflows_head h JOIN workflows_channel c ON c.id = h.channel_id"
+        " LEFT JOIN workflows_event e ON e.channel_id = h.channel_id"
+        ' AND e."partition" = h."partition" AND e."offset" = h.tail'
         " WHERE h.head > h.tail"
+        f" AND (e.accepted_at IS NULL OR e.accepted_at < {now} - c.retention_days * 86400.0)"
     ):
         gone += _prune_partition(channel_id, partition, tail, head, days * 86_400.0)
-    now = sql.now_sql()
     for table, column, age in (
         ("workflows_seen", "expires_at", 0.0),
         ("workflows_nodestate", "expires_at", 0.0),

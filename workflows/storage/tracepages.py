@@ -87,14 +87,15 @@ def of_event(flow_ids: Sequence[int], wanted: Wanted, limit: int) -> list[TraceR
     """The traces of events by their id, queued ones included, newest first."""
     if not flow_ids:
         return []
-    among = f"s.flow_id IN ({', '.join(['%s'] * len(flow_ids))})"
+    among = f"e.event_id = %s AND s.flow_id IN ({', '.join(['%s'] * len(flow_ids))})"
+    meant = (wanted.event, *flow_ids)
     rows: list[TraceRow] = []
     if wanted.state != "queued":
         where, more = _filter("t", wanted)
-        rows += _taken(f"{among}{where}", (*flow_ids, *more), limit)
+        rows += _taken(f"{among}{where}", (*meant, *more), limit)
     if wanted.state in ("", "queued"):
         where, more = _filter("e", wanted)
-        rows += _waiting(f"{among}{where}", (*flow_ids, *more), limit)
+        rows += _waiting(f"{among}{where}", (*meant, *more), limit)
     rows.sort(key=lambda row: (-row.accepted_at, row.ref))
     return with_paths(rows[:limit])
 
@@ -108,12 +109,14 @@ def of_place(channel_id: int, partition: int, offset: int) -> list[TraceRow]:
 
 
 def _taken(where: str, params: Sequence[object], limit: int) -> list[TraceRow]:
+    # SQLite keeps to the order of a CROSS JOIN: the event first, which `where` looks up. By itself
+    # it may begin with the flows, and go through all of their traces.
     rows = sql.fetch(
-        f"SELECT {COLUMNS} FROM workflows_event e"
-        " JOIN workflows_subscription s ON s.channel_id = e.channel_id"
-        " JOIN workflows_trace t ON t.subscription_id = s.id"
+        f"SELECT {COLUMNS} FROM workflows_event e CROSS JOIN workflows_subscription s"
+        " CROSS JOIN workflows_trace t"
+        " WHERE s.channel_id = e.channel_id AND t.subscription_id = s.id"
         ' AND t."partition" = e."partition" AND t."offset" = e."offset"'
-        f" WHERE {where} ORDER BY e.accepted_at DESC LIMIT %s",
+        f" AND {where} ORDER BY e.accepted_at DESC LIMIT %s",
         (*params, limit),
     )
     return [row_of(raw) for raw in rows]
@@ -122,9 +125,10 @@ def _taken(where: str, params: Sequence[object], limit: int) -> list[TraceRow]:
 def _waiting(where: str, params: Sequence[object], limit: int) -> list[TraceRow]:
     rows = sql.fetch(
         f'SELECT s.id, e."partition", e."offset", s.flow_id, {_EVENT} FROM workflows_event e'
-        " JOIN workflows_subscription s ON s.channel_id = e.channel_id"
-        ' JOIN workflows_cursor c ON c.subscription_id = s.id AND c."partition" = e."partition"'
-        f" AND {WAITS} WHERE {where} ORDER BY e.accepted_at DESC LIMIT %s",
+        " CROSS JOIN workflows_subscription s CROSS JOIN workflows_cursor c"
+        " WHERE s.channel_id = e.channel_id AND c.subscription_id = s.id"
+        f' AND c."partition" = e."partition" AND {WAITS} AND {where}'
+        " ORDER BY e.accepted_at DESC LIMIT %s",
         (*params, limit),
     )
     return [queued_row(TraceRef(*row[:3]), row[3:]) for row in rows]
