@@ -7,7 +7,7 @@ READY = @$(PYTHON) eventflow/bootstrap.py
 TOOLS = @$(PYTHON) eventflow/bootstrap.py --dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint format frontend bench soak
+.PHONY: help run test check lint format frontend bench bench-large soak
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 14
@@ -38,3 +38,9 @@ soak: ## try a thousand examples, then let everything die at random for MINUTES 
 bench: ## measure speed against the peer, and write the figures down
 	$(TOOLS) -m tests.bench
 
+
+bench-large: ## measure parts, growth, memory and MILLIONS (5) of stored events: over an hour
+	$(TOOLS) -m tests.bench.parts --write
+	$(TOOLS) -m tests.bench.growth --write
+	$(TOOLS) -m tests.bench.large --millions $(or $(MILLIONS),5) --write
+	$(TOOLS) -m tests.bench.memory --write

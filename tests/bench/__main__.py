@@ -19,6 +19,7 @@ from typing import Any
 
 import uvloop
 
+from tests.bench import page
 from tests.bench.load import Load, Target, closed_loop, open_loop, order
 from tests.bench.peer import is_installed, running_peer
 from tests.bench.product import running_product
@@ -166,6 +167,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=20_000, help="events in one run")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--write", action="store_true", help="into docs/performance.md")
     words = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="eventflow-bench-") as name:
         out = measure(words, Path(name))
@@ -175,7 +177,10 @@ def main() -> None:
     results.mkdir(exist_ok=True)
     path = results / f"{time.strftime('%Y%m%d-%H%M%S')}.json"
     path.write_text(json.dumps(out, indent=1))
-    print("\n".join(report(out)))
+    lines = "\n".join(report(out))
+    if words.write:
+        page.put("peer", f"```\n{lines}\n```\n\n{page.circumstances()}")
+    print(lines)
     print(f"written to {path.relative_to(ROOT)}")
 
 

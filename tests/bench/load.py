@@ -15,9 +15,12 @@ Body = Callable[[int, str], str]  # number and time of an event -> its JSON
 
 
 class Target(NamedTuple):
+    """Where events are sent: to one path, or to `paths` in turn."""
+
     port: int
     path: str
     token: str = ""
+    paths: tuple[str, ...] = ()
 
 
 class Load(NamedTuple):
@@ -89,10 +92,11 @@ def _stamp() -> str:
 class _Run:
     def __init__(self, target: Target, body: Body, batch: int) -> None:
         token = f"Authorization: Bearer {target.token}\r\n" if target.token else ""
-        self._head = (
-            f"POST {target.path} HTTP/1.1\r\nHost: 127.0.0.1:{target.port}\r\n{token}"
+        self._heads = [
+            f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{target.port}\r\n{token}"
             "Content-Type: application/json\r\nContent-Length: "
-        )
+            for path in target.paths or (target.path,)
+        ]
         self._target, self._body, self.batch = target, body, batch
         self.accepted = self.refused = 0
         self.milliseconds: list[float] = []
@@ -106,7 +110,8 @@ class _Run:
         stamp = _stamp()
         events = [self._body(first + i, stamp) for i in range(count)]
         body = "[" + ",".join(events) + "]" if self.batch else events[0]
-        return f"{self._head}{len(body)}\r\n\r\n{body}".encode()
+        head = self._heads[first % len(self._heads)]
+        return f"{head}{len(body)}\r\n\r\n{body}".encode()
 
     async def send(self, connection: _Connection, first: int, count: int, due: float) -> None:
         status = await connection.ask(self.request(first, count))

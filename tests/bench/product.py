@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -16,19 +15,23 @@ from tests.bench.load import Target
 from tests.servers import ROOT, free_port, run_manage, wait_until
 from workflows.management.installation import answers_healthy
 
-_DONE = re.compile(
-    r'^eventflow_node_events_total\{flow="(w\d)",node="in",outcome="passed"\} ([\d.e+]+)',
-    re.MULTILINE,
-)
+Document = dict[str, Any]
+LOG: Document = {"type": "consumer.log", "config": {}}
 
 
-def _document(slug: str, end: dict[str, Any]) -> dict[str, Any]:
+def order_flow(slug: str, end: Document, key: str = "") -> Document:
+    """HTTP in, over 100?, add VAT, and that end; of a flow whose events have a key if need be."""
     return {
         "format": "eventflow/1",
         "slug": slug,
         "name": slug.upper(),
         "nodes": [
-            {"id": "in", "type": "producer.http", "name": "in", "config": {}},
+            {
+                "id": "in",
+                "type": "producer.http",
+                "name": "in",
+                "config": {"key": key} if key else {},
+            },
             {
                 "id": "big",
                 "type": "filter.condition",
@@ -51,9 +54,27 @@ def _document(slug: str, end: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def measured_flows(sink: str) -> list[Document]:
+    """W1 calls the sink, W2 calls nobody, W3 reads a channel."""
+    reading = order_flow("w3", LOG)
+    reading["nodes"][0].update(type="producer.channel", config={"channel": "orders"})
+    call = {"type": "consumer.http", "config": {"url": f"{sink}/order"}}
+    return [order_flow("w1", call), order_flow("w2", LOG), reading]
+
+
 class Product:
-    def __init__(self, port: int, token: str) -> None:
-        self._port, self._token = port, token
+    """A running one; `pid` is its supervisor's."""
+
+    def __init__(self, port: int, token: str, pid: int) -> None:
+        self._port, self._token, self.pid = port, token, pid
+
+    @property
+    def base_url(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def authorization(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._token}"}
 
     def target(self, flow: str) -> Target:
         return Target(self._port, f"/api/v1/flows/{flow}/trigger", self._token)
@@ -63,18 +84,33 @@ class Product:
 
     def done(self, flow: str = "w2") -> int:
         """Events of a flow whose traces are committed."""
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self._port}/metrics",
-            headers={"Authorization": f"Bearer {self._token}"},
-        )
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            counts = dict(_DONE.findall(answer.read().decode()))
-        return int(float(counts.get(flow, 0)))
+        counts = json.loads(self.get(f"/api/v1/flows/{flow}/totals"))["nodes"]
+        return int(counts.get("in", {}).get("passed", 0))
+
+    def get(self, path: str) -> bytes:
+        """The body of an answer."""
+        return self._ask(path, None)
+
+    def post(self, path: str, body: Document) -> bytes:
+        return self._ask(path, json.dumps(body).encode())
+
+    def publish(self, document: Document) -> None:
+        """Import a flow and let it run."""
+        self.post("/api/v1/flows/import?publish=true", document)
+
+    def _ask(self, path: str, body: bytes | None) -> bytes:
+        headers = {**self.authorization, "Content-Type": "application/json"}
+        request = urllib.request.Request(f"{self.base_url}{path}", body, headers)
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return bytes(answer.read())
 
 
 @contextmanager
-def running_product(folder: Path, sink: str) -> Iterator[Product]:
-    """The supervisor with a fresh home (and DATABASE_URL, if the caller has one)."""
+def running_product(
+    folder: Path, sink: str, documents: list[Document] | None = None, workers: int = 1
+) -> Iterator[Product]:
+    """The supervisor with the home in `folder`, made if need be (and DATABASE_URL, if the caller
+    has one). `documents` are published; by default those of W1, W2 and W3."""
     port, home = free_port(), folder / "home"
     environment = {
         **os.environ,
@@ -84,31 +120,20 @@ def running_product(folder: Path, sink: str) -> Iterator[Product]:
         "EVENTFLOW_DEMO": "0",
     }
     command = [sys.executable, "manage.py", "up", "--port", str(port), "--no-demo"]
+    command += ["--workers", str(workers)]
+    if documents is None:
+        documents = measured_flows(sink)
     with (folder / "eventflow.log").open("w") as log:
         process = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True
         )
         try:
-            wait_until(lambda: answers_healthy("127.0.0.1", port), 60, "an answer of eventflow")
-            yield Product(port, _prepare(folder, sink, environment))
+            wait_until(lambda: answers_healthy("127.0.0.1", port), 120, "an answer of eventflow")
+            done = run_manage("token", "--scopes", "admin", environment=environment)
+            product = Product(port, done.stdout.strip(), process.pid)
+            for document in documents:
+                product.publish(document)
+            yield product
         finally:
             process.send_signal(signal.SIGTERM)
-            process.wait(30)
-
-
-def _prepare(folder: Path, sink: str, environment: dict[str, str]) -> str:
-    """Publish the flows; a token."""
-    ends = {
-        "w1": {"type": "consumer.http", "config": {"url": f"{sink}/order"}},
-        "w2": {"type": "consumer.log", "config": {}},
-    }
-    documents = [_document(slug, end) for slug, end in ends.items()]
-    batches = _document("w3", ends["w2"])
-    batches["nodes"][0].update(type="producer.channel", config={"channel": "orders"})
-    for document in (*documents, batches):
-        path = folder / f"{document['slug']}.json"
-        path.write_text(json.dumps(document))
-        done = run_manage("flow", "import", str(path), "--publish", environment=environment)
-        assert done.returncode == 0, done.stderr
-    done = run_manage("token", "--scopes", "admin", environment=environment)
-    return done.stdout.strip()
+            process.wait(60)

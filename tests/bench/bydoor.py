@@ -1,0 +1,77 @@
+"""What does a request cost the web process? By its parts, and what they leave of the whole."""
+
+import itertools
+
+import uvloop
+
+from tests import make
+from tests.bench.doorway import Doorway, nothing, request
+from tests.bench.load import order
+from tests.bench.parts import Costs, rounds_of
+from tests.bench.stopwatch import Stopwatch
+from workflows.ingest import appender, door, reading
+from workflows.ingest.app import Doors
+from workflows.storage import log
+from workflows.tasks import nudge
+
+_PATH = "/api/v1/flows/door/trigger"
+_WARM = 3  # rounds
+_READ, _KEYED = "read and check the event", "its key, partition, digest and JSON"
+_ANSWER = "the answer"
+_ON_THE_LOOP = (_READ, _KEYED, _ANSWER)
+
+
+class Measure:
+    """Groups of requests that arrive in one moment, and so are stored in one commit."""
+
+    def __init__(self) -> None:
+        make.published(make.order_document("door"))
+        self._token = make.token()
+        self._doors = Doors()
+        self._numbers = itertools.count()
+        self._body = order("d")
+
+    def __call__(self, group: int) -> Costs:
+        rounds = rounds_of(group)
+        bare = uvloop.run(self._serve(nothing, group, rounds))
+        with Stopwatch(detailed=("append",)) as watch:
+            watch.around(reading, "read_trigger", _READ)
+            watch.around(door, "incoming_of", _KEYED)
+            watch.around(door, "answer_of", _ANSWER)
+            watch.around(log, "append", "append")
+            watch.around(appender.Appender, "_commit", "wake the requests")
+            watch.around(nudge, "nudge", "nudge: Redis and Celery")
+            whole = uvloop.run(self._serve(self._doors, group, rounds, watch))
+        n = rounds * group
+        costs = {name: watch.seconds[name] / n * 1e6 for name in sorted(watch.seconds, key=_place)}
+        on_the_loop = sum(cost for name, cost in costs.items() if name in _ON_THE_LOOP)
+        bare, whole = bare / n * 1e6, whole / n * 1e6
+        return {
+            "HTTP: read, parse, write (uvicorn)": bare,
+            "token, flow and channel from caches, hand-over": max(0.0, whole - bare - on_the_loop),
+            **costs,
+        }
+
+    async def _serve(
+        self, app: object, group: int, rounds: int, watch: Stopwatch | None = None
+    ) -> float:
+        doorway = Doorway(app)
+        await doorway.open(group)
+        seconds = 0.0
+        for number in range(rounds + _WARM):
+            if number == _WARM:
+                seconds = 0.0
+                if watch is not None:
+                    watch.seconds.clear()
+            seconds += await doorway.serve([self._request() for _ in range(group)])
+        doorway.close()
+        return seconds
+
+    def _request(self) -> bytes:
+        body = self._body(next(self._numbers), "2026-01-01T00:00:00Z")
+        return request(_PATH, body, self._token)
+
+
+def _place(name: str) -> tuple[int, str]:
+    """The parts of the loop first, what another thread does behind them."""
+    return (_ON_THE_LOOP.index(name) if name in _ON_THE_LOOP else len(_ON_THE_LOOP), name)
