@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import dj_database_url
 from csp.constants import NONCE, NONE, SELF
@@ -89,9 +90,9 @@ SQLITE_INIT = (
 )
 
 
-def _database() -> dict[str, object]:
+def _database() -> dict[str, Any]:
     url = os.environ.get("DATABASE_URL") or f"sqlite:///{EVENTFLOW_HOME / 'eventflow.sqlite3'}"
-    config: dict[str, object] = dict(dj_database_url.parse(url, conn_max_age=None))
+    config: dict[str, Any] = dict(dj_database_url.parse(url, conn_max_age=None))
     if "sqlite" in str(config["ENGINE"]):
         config["ENGINE"] = "workflows.storage.sqlite"
         # Tests use a file too: worker processes share it, and the write lock needs a path.
@@ -103,8 +104,13 @@ def _database() -> dict[str, object]:
             "init_command": SQLITE_INIT,
         }
     else:
-        # A worker that is stopped within a transaction must not hold its locks for ever.
-        config["OPTIONS"] = {"options": "-c idle_in_transaction_session_timeout=10000"}
+        config["OPTIONS"] = {
+            "server_side_binding": True,  # for statements that are prepared once, and run often
+            "prepare_threshold": 3,
+            **config.get("OPTIONS", {}),  # of the URL: sslmode, say
+            # A worker that is stopped within a transaction must not hold its locks for ever.
+            "options": "-c idle_in_transaction_session_timeout=10000",
+        }
     return config
 
 
