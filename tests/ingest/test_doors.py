@@ -142,14 +142,14 @@ def test_a_full_inbox_answers_429_and_says_when_to_come_back(doors: Stack) -> No
     assert "Try again" in make.post(url, {"data": 1}, token)[1]["detail"]
 
 
-def _signed_flow(signature: str) -> str:
+def _signed_flow(signature: str, **more: str) -> str:
     """A flow with a checked webhook; the path of its address."""
     space = make.workspace()
     Connection.objects.create(workspace=space, name="hub", sealed=seal("s3cret"))
     body = make.document(
         "hub",
         [
-            ("in", "producer.http", {"signature": signature, "secret": "hub"}),
+            ("in", "producer.http", {"signature": signature, "secret": "hub", **more}),
             ("end", "consumer.log", {}),
         ],
         ["in:out end"],
@@ -181,3 +181,12 @@ def test_a_webhook_with_a_token_is_checked(doors: Stack) -> None:
     assert make.post(url, {"x": 1}, Authorization="Bearer wrong")[0] == 401
     assert make.post(url, {"x": 1})[0] == 401
     assert "s3cret" not in json.dumps(list(Rejected.objects.values_list("headers", flat=True)))
+
+
+def test_a_wrong_token_is_not_kept_whatever_header_it_came_in(doors: Stack) -> None:
+    url = doors.base_url + _signed_flow("token", token_header="X-Shop-Secret")
+    wrong = {"X-Shop-Secret": "s3cres", "X-Api-Key": "s3cret", "X-Kind": "order"}
+    assert make.post(url, {"x": 1}, **wrong)[0] == 401
+    (kept,) = Rejected.objects.values_list("headers", flat=True)
+    assert kept["x-kind"] == "order"
+    assert "s3cre" not in json.dumps(kept)

@@ -26,6 +26,10 @@ from workflows.storage.plans import load_plan
 _MOST_WAIT = 60.0  # seconds
 _RETRY_AFTER = "5"
 _RETRY_LATER = "60"  # somebody has to free disk space first
+# A token in the wrong header is likely to be the right one.
+_SECRET_HEADERS = frozenset(
+    ("authorization", "proxy-authorization", "cookie", "x-api-key", "x-auth-token", "x-token")
+)
 _OWN_HEADERS = frozenset(("content-type", "location", "retry-after", "cache-control"))
 
 
@@ -119,7 +123,8 @@ class Door:
         refused = producer.verify(headers, body, secret)
         if refused is None:
             return
-        shown = {k: v for k, v in headers.items() if k not in ("authorization", "cookie")}
+        hidden = {*_SECRET_HEADERS, getattr(producer.config, "token_header", "").lower()}
+        shown = {k: v for k, v in headers.items() if k not in hidden}
         node = door.inbox.node if door.inbox else ""
         now = time.time()
         await in_thread(lambda: doors.reject(door.flow_id, node, refused, shown, body, now))

@@ -41,9 +41,10 @@ class FlowConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
 
     async def _may_watch(self) -> bool:
-        user = self.scope.get("user")
-        user_id = getattr(user, "pk", None)
         assert self.workspace_id is not None
+        # Read anew each time: what the connection began with may have ended since.
+        session_key = getattr(self.scope.get("session"), "session_key", None)
+        user_id = await read(people.logged_in)(session_key)
         return await read(people.role_of)(user_id, self.workspace_id) is not None
 
     async def _send_frames(self) -> None:

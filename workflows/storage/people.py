@@ -3,9 +3,13 @@
 import hashlib
 import secrets
 from collections.abc import Sequence
+from importlib import import_module
 from typing import NamedTuple
 
+from django.conf import settings
+from django.contrib.auth import get_user
 from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils import timezone
 
 from workflows.models import ApiToken, Membership, Workspace
@@ -101,6 +105,16 @@ def role_of(user_id: int | None, workspace_id: int) -> str | None:
         .values_list("role", flat=True)
         .first()
     )
+
+
+def logged_in(session_key: str | None) -> int | None:
+    """Who is logged in by this session now: nobody after a log-out, or with another password."""
+    if not session_key:
+        return None
+    request = HttpRequest()
+    request.session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
+    user_id: int | None = get_user(request).pk
+    return user_id
 
 
 def at_least(role: str | None, needed: str) -> bool:
