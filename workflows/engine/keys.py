@@ -23,10 +23,11 @@ def value_key(value: JSON, *more: str) -> str:
 
 def key_text(value: JSON) -> str:
     """A key as people write it: a text as it is, all else as JSON. One that is too long for a
-    column is cut, and told apart by its hash."""
+    column, or that has a NUL, is cut, and told apart by its hash."""
     text = value if isinstance(value, str) else msgspec.json.encode(value, order="sorted").decode()
-    text = text.replace("\0", "\ufffd")
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 33]}…{stable_key(text)}"
+    if len(text) <= _LONGEST and "\0" not in text:
+        return text
+    return f"{text[: _LONGEST - 33]}…{stable_key(text)}".replace("\0", "\ufffd")
 
 
 def stable_random(*parts: str | int) -> float:
