@@ -35,3 +35,12 @@ def test_pruning_asks_nothing_of_partitions_whose_oldest_event_is_young() -> Non
             retention.prune()
         asked.append(len(queries))
     assert asked[0] == asked[1] == asked[2]
+
+
+@pytest.mark.parametrize(
+    ("flows", "each"), [(0, 50_000), (1, 50_000), (8, 50_000), (200, 2_000), (5_000, 1_000)]
+)
+def test_a_filtered_page_looks_through_less_of_each_flow_where_there_are_many(
+    flows: int, each: int
+) -> None:
+    assert tracepages.looked_through(flows) == each

@@ -9,7 +9,9 @@ from workflows.storage.parts import TraceRef
 from workflows.storage.traces import COLUMNS, WAITS, TraceRow, queued_row, row_of, with_paths
 
 STATES = ("running", "ok", "filtered", "failed")
-SEARCHED = 50_000  # numbers of a flow that one page of a filtered list looks through
+SEARCHED = 50_000  # numbers of a flow that one page of a filtered list looks through, at most
+_SEARCHED_TOGETHER = 400_000  # of all its flows
+_SEARCHED_LEAST = 1_000
 _INDEXED = ("running", "failed")
 _RUNS = 500  # of one event, at the most
 _AT_ONCE = 100  # streams in one statement
@@ -30,6 +32,11 @@ class Wanted(NamedTuple):
 EVERYTHING = Wanted()
 
 
+def looked_through(flows: int) -> int:
+    """How many numbers of each of so many flows one page of a filtered list looks through."""
+    return min(SEARCHED, max(_SEARCHED_LEAST, _SEARCHED_TOGETHER // max(1, flows)))
+
+
 class _Unread(NamedTuple):
     """What a subscription has still to read of a partition: low ≤ offset < high."""
 
@@ -47,7 +54,7 @@ def page(
     """The traces of one page, newest first, and what lies around it.
 
     Those of one event, and queued ones, are one page. A page may be short although there is more:
-    a filter that no index serves looks through `SEARCHED` numbers of each flow at a time.
+    a filter that no index serves looks through `looked_through` numbers of each flow at a time.
     """
     if wanted.event:
         return of_event(flow_ids, wanted, limit), WHOLE
@@ -55,7 +62,7 @@ def page(
         return queued(flow_ids, limit, wanted), WHOLE
     searched = (wanted.type, wanted.key, wanted.text, wanted.run)
     scans = any(searched) or wanted.state not in ("", *_INDEXED)
-    looked = spans(_streams(flow_ids), place, SEARCHED if scans else None)
+    looked = spans(_streams(flow_ids), place, looked_through(len(flow_ids)) if scans else None)
     entries: list[Entry] = []
     for start in range(0, len(looked), _AT_ONCE):
         entries += _entries(looked[start : start + _AT_ONCE], wanted, place.newer, limit + 1)

@@ -35,6 +35,7 @@ def _found(workspace_id: int, text: str) -> dict[str, Any]:
     channel_ids = list(channels.slugs(workspace_id))
     wanted = eventpages.Wanted(id=text)
     return {
+        "searched": tracepages.looked_through(len(flows)),
         "flows": flowrows.named(workspace_id, text, _OF_A_KIND),
         "traces": tracerows.lines(flows, tracepages.Wanted(text=text), {}, _OF_A_KIND).lines,
         "events": eventrows.lines(channel_ids, wanted, {}, _OF_A_KIND).lines,

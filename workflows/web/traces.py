@@ -73,7 +73,7 @@ def trace_list(request: HttpRequest, here: Here) -> HttpResponse:
         "wanted": wanted,
         "slug": slug,
         "replay": replay,
-        "searched": tracepages.SEARCHED,
+        "searched": tracepages.looked_through(len(chosen)),
     }
     if wants(request, "rows"):
         return part(request, here, "workflows/traces/list.html", "rows", context)
