@@ -37,8 +37,9 @@ def usage(supervisor: int) -> dict[str, Usage]:
 
 def _name(command: bytes) -> str:
     words = [word.decode(errors="replace") for word in command.split(b"\0")]
-    for word in words:
-        if found := _NAMES.get(Path(word).name.split()[0] if word.strip() else ""):
+    for word in words:  # Valkey's whole line is one of them
+        program = Path(word.split()[0]).name if word.strip() else ""
+        if found := _NAMES.get(program):
             return found
     return ""
 
