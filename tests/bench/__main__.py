@@ -6,6 +6,7 @@ events over the time from the first request to the last trace (W2) or the last c
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -26,8 +27,11 @@ from tests.bench.product import running_product
 from tests.servers import ROOT, free_port, wait_until
 
 CONNECTIONS = 32
-BARS = {"w2": 0.6, "w1": 0.8, "batch": 1.5}  # ratios to Node-RED
-LATENCY_BAR_MS = 15.0
+ON_POSTGRES = os.environ.get("DATABASE_URL", "").startswith("postgres")
+BARS = (  # ratios to Node-RED; PostgreSQL's server has to share the machine
+    {"w2": 0.8, "w1": 1.2, "batch": 2.5} if ON_POSTGRES else {"w2": 1.0, "w1": 1.5, "batch": 3.0}
+)
+P50_BAR_MS, P99_BAR_MS = 8.0, 30.0
 Figures = dict[str, Any]
 
 
@@ -156,8 +160,9 @@ def report(out: Figures) -> list[str]:
             line += f"   Node-RED {base:7.0f}   ratio {rate / base:.2f} (bar {bar}: {met})"
         lines.append(line)
     p50, p99 = middle(own, "latency", "p50"), middle(own, "latency", "p99")
-    met = "met" if p50 <= LATENCY_BAR_MS else "MISSED"
-    line = f"latency  eventflow p50 {p50} ms, p99 {p99} ms (bar p50 {LATENCY_BAR_MS:g}: {met})"
+    met = "met" if p50 <= P50_BAR_MS and p99 <= P99_BAR_MS else "MISSED"
+    bars = f"bars {P50_BAR_MS:g} and {P99_BAR_MS:g}: {met}"
+    line = f"latency  eventflow p50 {p50} ms, p99 {p99} ms ({bars})"
     if peer:
         line += f"   Node-RED p50 {middle(peer, 'latency', 'p50')} ms"
     return [*lines, line]
