@@ -24,20 +24,15 @@ Row = list[object]
 Measured = Callable[[int], Iterator[Row]]
 
 
-def loaded(
-    product: Product, name: object, target: Target, flows: list[str], events: int, body: Body
-) -> Row:
-    """Send events until all of these flows together have traced them all."""
-
-    def done() -> int:
-        return sum(product.done(flow) for flow in flows)
-
-    uvloop.run(closed_loop(target, _renamed("warm", body), 200, CONNECTIONS))
-    to_the_end(uvloop.run(closed_loop(target, _renamed("w", body), 1, 1)), done, 201)
+def loaded(product: Product, name: object, target: Target, events: int, body: Body) -> Row:
+    """Send events until all of them are traced."""
+    was = product.taken()
+    warm = uvloop.run(closed_loop(target, _renamed("warm", body), 200, CONNECTIONS))
+    to_the_end(warm, product.taken, was + 200)
     before = usage(product.pid)
     load = uvloop.run(closed_loop(target, body, events, CONNECTIONS))
     assert not load.refused
-    figures = to_the_end(load, done, events + 201)
+    figures = to_the_end(load, product.taken, was + 200 + events)
     costs = spent(before, usage(product.pid), events)
     cells = [f"{costs[name]:,.0f}" for name in ("web", "worker", "valkey")]
     return [name, f"{figures['events_per_s']:,}", *cells]
@@ -102,7 +97,7 @@ class Growth:
             self._product.publish(chain(f"chain{n}", n))
             target = self._product.target(f"chain{n}")
             few = max(1_000, events * 4 // n)
-            yield loaded(self._product, n, target, [f"chain{n}"], few, order(f"n{n}"))
+            yield loaded(self._product, n, target, few, order(f"n{n}"))
 
     def bytes(self, events: int) -> Iterator[Row]:
         for name, size in (
@@ -115,7 +110,7 @@ class Growth:
             self._product.publish(order_flow(slug, LOG))
             few = events if size < 2**14 else events // 4 if size == 2**14 else events // 25
             body = padded(f"s{size}", size)
-            yield loaded(self._product, name, self._product.target(slug), [slug], few, body)
+            yield loaded(self._product, name, self._product.target(slug), few, body)
 
     def partitions(self, events: int) -> Iterator[Row]:
         for n in (1, 8, 32):
@@ -125,7 +120,7 @@ class Growth:
             document["nodes"][0].update(type="producer.channel", config={"channel": slug})
             self._product.publish(document)
             target = self._product.target(slug)._replace(path=f"/api/v1/events?channel={slug}")
-            yield loaded(self._product, n, target, [slug], events, order(f"p{n}"))
+            yield loaded(self._product, n, target, events, order(f"p{n}"))
 
     def flows(self, events: int) -> Iterator[Row]:
         for n in (1, 20, 200):
@@ -134,7 +129,7 @@ class Growth:
                 self._product.publish(order_flow(slug, LOG))
             paths = tuple(self._product.target(slug).path for slug in slugs)
             target = self._product.target(slugs[0])._replace(paths=paths)
-            yield loaded(self._product, n, target, slugs, events, order(f"f{n}"))
+            yield loaded(self._product, n, target, events, order(f"f{n}"))
 
 
 def workers(events: int, sink: Sink, folder: Path) -> Iterator[Row]:
@@ -142,7 +137,7 @@ def workers(events: int, sink: Sink, folder: Path) -> Iterator[Row]:
         place = folder / f"workers{n}"
         place.mkdir()
         with running_product(place, sink.url, workers=n) as product:
-            row = loaded(product, n, product.target("w2"), ["w2"], events, order(f"w{n}"))
+            row = loaded(product, n, product.target("w2"), events, order(f"w{n}"))
             before = usage(product.pid)
             called = with_sink(product.target("w1"), sink, events // 2, f"c{n}")
             costs = spent(before, usage(product.pid), events // 2)

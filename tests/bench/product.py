@@ -3,13 +3,16 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
+
+import psycopg
 
 from tests.bench.load import Target
 from tests.servers import ROOT, free_port, run_manage, wait_until
@@ -65,8 +68,8 @@ def measured_flows(sink: str) -> list[Document]:
 class Product:
     """A running one; `pid` is its supervisor's."""
 
-    def __init__(self, port: int, token: str, pid: int) -> None:
-        self._port, self._token, self.pid = port, token, pid
+    def __init__(self, port: int, token: str, pid: int, home: Path) -> None:
+        self._port, self._token, self.pid, self._home = port, token, pid, home
 
     @property
     def base_url(self) -> str:
@@ -86,6 +89,19 @@ class Product:
         """Events of a flow whose traces are committed."""
         counts = json.loads(self.get(f"/api/v1/flows/{flow}/totals"))["nodes"]
         return int(counts.get("in", {}).get("passed", 0))
+
+    def taken(self) -> int:
+        """Events that all flows together have taken. Asks the database: no process of the product
+        has work by it."""
+        query = "SELECT COALESCE(SUM(n), 0) FROM workflows_counter WHERE node = 'in' AND name = %s"
+        url = os.environ.get("DATABASE_URL", "")
+        if url.startswith("post"):
+            with psycopg.connect(url) as connection:
+                row = connection.execute(query, ("passed",)).fetchone()
+                return int(row[0]) if row else 0
+        path = f"file:{self._home / 'eventflow.sqlite3'}?mode=ro"
+        with closing(sqlite3.connect(path, uri=True)) as database:
+            return int(database.execute(query.replace("%s", "?"), ("passed",)).fetchone()[0])
 
     def get(self, path: str) -> bytes:
         """The body of an answer."""
@@ -130,7 +146,7 @@ def running_product(
         try:
             wait_until(lambda: answers_healthy("127.0.0.1", port), 120, "an answer of eventflow")
             done = run_manage("token", "--scopes", "admin", environment=environment)
-            product = Product(port, done.stdout.strip(), process.pid)
+            product = Product(port, done.stdout.strip(), process.pid, home)
             for document in documents:
                 product.publish(document)
             yield product
