@@ -5,6 +5,7 @@ each, in turns; then the ratios.
 """
 
 import argparse
+import os
 import shutil
 import statistics
 import subprocess
@@ -101,6 +102,8 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="where the filled home is, or is to be kept")
     parser.add_argument("--write", action="store_true", help="into docs/performance.md")
     words = parser.parse_args()
+    if os.environ.get("DATABASE_URL"):
+        parser.error("three homes can't share the database of DATABASE_URL: unset it")
     stored = int(words.millions * 1e6)
     with tempfile.TemporaryDirectory(prefix="eventflow-large-") as name:
         kept = words.folder or Path(name) / "filled"
