@@ -89,8 +89,9 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(scope="session")
 def django_db_keepdb() -> bool:
-    """A file that is there is taken as it is; PostgreSQL makes its copy itself."""
-    return MIGRATED is not None and connections["default"].vendor == "sqlite"
+    """A copy of a migrated database is taken as it is, and left to those who remove the server or
+    the folder: threads may still be connected."""
+    return MIGRATED is not None
 
 
 @pytest.fixture(scope="session")

@@ -49,6 +49,6 @@ def test_two_workers_keep_a_limit_for_each_key_also_when_one_dies(stack: Stack, 
     stack.kill("worker 1")
     wait_until(lambda: all_done(flow), 40, "all traces to be done")
     assert set(sink.ids()) == {event["id"] for event in sent}
-    assert set(counting.most.values()) == {AT_ONCE}
+    assert max(counting.most.values()) == AT_ONCE
     wait_until(lambda: not Slot.objects.filter(until__gt=time.time()).exists(), 10)
     assert_balanced(flow)

@@ -61,7 +61,7 @@ def _flow(slug: str) -> Flow:
 def _is_done(stack: Stack, flow: Flow) -> bool:
     """Whether all was taken. A worker that died is started again; its lease is over by then."""
     if any(_has_died(child) for child in stack.named("worker")):
-        Cursor.objects.update(lease_until=0)
+        Cursor.objects.filter(lease_until__gt=0).update(lease_until=1)
         stack.revive("worker")
     return cursors.lag_of_flow(flow.pk) == 0
 

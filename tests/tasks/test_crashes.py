@@ -10,7 +10,7 @@ from tests.accounting import assert_balanced
 from tests.tasks.due import drain
 from tests.tasks.killing import Killed
 from workflows.models import Cursor, DeadLetter, Flow, Trace
-from workflows.storage import accounting, cursors
+from workflows.storage import accounting, cursors, flows
 from workflows.storage.commit import commit
 from workflows.storage.parts import CursorMove, FlowCommit
 from workflows.tasks import crashes
@@ -41,7 +41,7 @@ def _drain_and_die(flow: Flow, most: int) -> int:
             drain(flow)
             return deaths
         except (Killed, ValueError, OperationalError):
-            Cursor.objects.update(lease_until=0)
+            Cursor.objects.filter(lease_until__gt=0).update(lease_until=1)  # it has run out
             drains._batch_sizes.clear()
     raise AssertionError("it doesn't come to an end")
 
@@ -89,6 +89,21 @@ def test_a_worker_that_gives_back_its_lease_has_not_died() -> None:
         cursors.release(cursor.subscription_id, "one")
     cursor.refresh_from_db()
     assert cursor.attempts == 0
+
+
+def test_a_worker_that_publishing_or_a_pause_has_fenced_has_not_died() -> None:
+    body = make.order_document(consumer=("end", "consumer.log", {}))
+    flow = make.published(body)
+    (at,) = make.append(flow, [make.event("a")])
+    for _ in range(5):
+        subscription_id = Cursor.objects.values_list("subscription_id", flat=True)[0]
+        assert cursors.lease(subscription_id, [at.partition], "one", 10.0)
+        flows.publish(flow, body)
+        assert cursors.lease(subscription_id, [at.partition], "one", 10.0)
+        flows.set_paused(flow, True)
+        flows.set_paused(flow, False)
+    drain(flow)
+    assert Trace.objects.get().state == "ok"
 
 
 def test_a_lease_that_was_given_back_is_not_prolonged_by_a_commit() -> None:

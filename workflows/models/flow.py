@@ -94,7 +94,7 @@ class Cursor(models.Model):
     epoch = models.BigIntegerField(default=0)  # grows with every lease; fences older holders
     owner = models.CharField(max_length=80, blank=True)
     lease_until = models.FloatField(default=0)
-    # Leases since the position last moved: of workers that died, but for the one that has it now.
+    # Leases that ran out since the position last moved: of workers that died or were stopped.
     attempts = models.PositiveSmallIntegerField(default=0, db_default=0)
 
 

@@ -31,7 +31,7 @@ class Unread(NamedTuple):
     end: int
     epoch: int  # of the cursor; what was decided about these events counts only under it
     is_leased: bool  # by the one who asks
-    attempts: int = 0  # leases since the position last moved, this one included
+    attempts: int = 0  # leases that ran out since the position last moved
 
 
 class Backlog(NamedTuple):
@@ -60,7 +60,7 @@ def unread(subscription_id: int, owner: str) -> Backlog | None:
     now = sql.now_sql()
     rows = sql.fetch(
         f'SELECT {_READER}, c."partition", c.position, {_END}, c.epoch,'
-        f" c.lease_until >= {now}, c.attempts{LAGGING}"
+        f" c.lease_until >= {now}, {_attempts('c.')}{LAGGING}"
         f" AND s.id = %s AND NOT f.paused AND (c.lease_until < {now} OR c.owner = %s)"
         ' ORDER BY c."partition"',
         (subscription_id, owner),
@@ -75,27 +75,33 @@ def lease(subscription_id: int, partitions: Sequence[int], owner: str, seconds: 
     """Keep others from these partitions for a time; how many weren't somebody else's already.
 
     Each gets a new epoch. A commit doesn't need a lease: it keeps others from working in vain.
-    It is counted, so that events at which workers die can be told from others.
+    One that has run out is counted, so that events at which workers die can be told from others;
+    one that was given back, or fenced, is not.
     """
     now = sql.now_sql()
     marks = ", ".join(["%s"] * len(partitions))
     return sql.execute(
         f"UPDATE workflows_cursor SET owner = %s, epoch = epoch + 1, lease_until = {now} + %s,"
-        f" attempts = attempts + CASE WHEN owner = %s AND lease_until >= {now} THEN 0 ELSE 1 END"
+        f" attempts = {_attempts()}"
         f' WHERE subscription_id = %s AND "partition" IN ({marks})'
         f" AND (lease_until < {now} OR owner = %s)",
-        (owner, seconds, owner, subscription_id, *partitions, owner),
+        (owner, seconds, subscription_id, *partitions, owner),
     )
 
 
 def release(subscription_id: int, owner: str) -> None:
-    """Give back what `owner` still holds: it lives, so its leases count no longer."""
+    """Give back what `owner` still holds."""
     sql.execute(
-        "UPDATE workflows_cursor SET lease_until = 0, owner = '',"
-        " attempts = CASE WHEN attempts > 0 THEN attempts - 1 ELSE 0 END"
+        "UPDATE workflows_cursor SET lease_until = 0, owner = ''"
         " WHERE subscription_id = %s AND owner = %s",
         (subscription_id, owner),
     )
+
+
+def _attempts(of: str = "") -> str:
+    """Leases that ran out, the last one included. Who lives, or is fenced, leaves nought there."""
+    ran_out = f"{of}lease_until > 0 AND {of}lease_until < {sql.now_sql()}"
+    return f"{of}attempts + CASE WHEN {ran_out} THEN 1 ELSE 0 END"
 
 
 _READER = (

@@ -14,7 +14,7 @@ from workflows.storage import dbclock
 from workflows.storage.cursors import Unread
 from workflows.storage.log import Stored
 
-MOST_LEASES = 3  # of one position: the first for a batch, the others for one event
+MOST_LEASES = 3  # in vain, of one position: the first for a batch, the others for one event
 _LATE_SECONDS = 3.0  # after it was accepted; by then it may have killed a worker
 
 
@@ -27,14 +27,14 @@ def is_late(rows: Sequence[Stored]) -> bool:
 def suspects(parts: Sequence[Unread]) -> list[Unread]:
     """The partitions at whose position a lease was in vain, those leased by the one who asks
     first. Of the others, one should be leased at a time, so that it is known which one it was."""
-    found = [part for part in parts if part.attempts > part.is_leased]
+    found = [part for part in parts if part.attempts]
     return sorted(found, key=lambda part: (not part.is_leased, part.attempts, part.partition))
 
 
 def give_up(node: str, events: Sequence[Event], attempts: int) -> Walk:
     """What becomes of events at which workers died: they end at their producer."""
     says = (
-        f"Processing this event broke off {attempts - 1} times: the worker was killed, ran out of"
+        f"Processing this event broke off {attempts} times: the worker was killed, ran out of"
         " memory or failed. The log of the workers tells more. Run it again when that is mended."
     )
     failure = {"kind": "crash", "message": says}
@@ -43,5 +43,5 @@ def give_up(node: str, events: Sequence[Event], attempts: int) -> Walk:
         arrival = Arrival(root, node, event, fresh=False)
         walk.arrived.append((root, node))
         walk.steps.append(Step(root, node, "dead", error=failure))
-        walk.dead.append(Dead(arrival, failure, attempts - 1))
+        walk.dead.append(Dead(arrival, failure, attempts))
     return walk

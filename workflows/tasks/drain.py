@@ -87,6 +87,7 @@ def _drain(subscription_id: int, end: float) -> bool:
         logger.error("subscription %s can't be read, its events wait: %s", subscription_id, missing)
     except (Fenced, Overfull) as fenced:
         _shrink(subscription_id)
+        cursors.release(subscription_id, owner())  # whoever comes next may take the rest
         logger.info("drain of %s gave way: %s", subscription_id, fenced)
         return True
     except OperationalError:  # the database's trouble isn't held against the events
@@ -173,7 +174,7 @@ def _take(
     """Run the plan on the roots and commit; then hand over the effects."""
     surroundings = Surroundings(reader.flow_id)
     events = [root.event for root in roots]
-    if attempts > crashes.MOST_LEASES:
+    if attempts >= crashes.MOST_LEASES:
         walk = crashes.give_up(reader.node, events, attempts)
     else:
         arrivals = [Arrival(i, reader.node, event) for i, event in enumerate(events)]
