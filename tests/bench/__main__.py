@@ -159,7 +159,7 @@ def report(out: Figures) -> list[str]:
             met = "met" if rate / base >= bar else "MISSED"
             line += f"   Node-RED {base:7.0f}   ratio {rate / base:.2f} (bar {bar}: {met})"
         lines.append(line)
-    p50, p99 = middle(own, "latency", "p50"), middle(own, "latency", "p99")
+    p50, p99 = round(middle(own, "latency", "p50"), 1), round(middle(own, "latency", "p99"), 1)
     met = "met" if p50 <= P50_BAR_MS and p99 <= P99_BAR_MS else "MISSED"
     bars = f"bars {P50_BAR_MS:g} and {P99_BAR_MS:g}: {met}"
     line = f"latency  eventflow p50 {p50} ms, p99 {p99} ms ({bars})"
