@@ -109,7 +109,9 @@ def _database() -> dict[str, Any]:
             "prepare_threshold": 3,
             **config.get("OPTIONS", {}),  # of the URL: sslmode, say
             # A worker that is stopped within a transaction must not hold its locks for ever.
+            # Between two statements PostgreSQL sees to it, within one storage/sessions.py does.
             "options": "-c idle_in_transaction_session_timeout=10000",
+            "application_name": "eventflow",
         }
     return config
 

@@ -2,6 +2,7 @@
 
 import signal
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from tests.faults.load import EVENTS, Senders, all_done, check, flow_to
 from tests.servers import Stack, wait_until
 from tests.sink import Sink
 from workflows.management import children
-from workflows.models import Effect, Event
+from workflows.models import Effect, Event, Trace
 from workflows.storage import cursors, sql
 
 pytestmark = [pytest.mark.serial, pytest.mark.django_db(transaction=True)]
@@ -34,17 +35,17 @@ def test_killing_the_worker_and_the_web_process_loses_nothing(stack: Stack, sink
     check(flow, accepted, sink, deaths=1)
 
 
-def _stop_between_writes(stack: Stack) -> None:
-    """SIGSTOP the first worker. One that is stopped while it writes to SQLite stops all writers
-    of that file, whatever anybody does: then let it go on for a moment, and stop it again."""
+def _stop_between_writes(stack: Stack, name: str) -> None:
+    """SIGSTOP a worker. One that is stopped while it writes to SQLite stops all writers of that
+    file, whatever anybody does: then let it go on for a moment, and stop it again."""
     for _ in range(50):
-        stack.kill("worker 1", signal.SIGSTOP)
+        stack.kill(name, signal.SIGSTOP)
         writer = threading.Thread(target=_write_nothing)
         writer.start()
         writer.join(1.0)
         if not writer.is_alive():
             return
-        stack.kill("worker 1", signal.SIGCONT)
+        stack.kill(name, signal.SIGCONT)
         writer.join()
     raise AssertionError("the worker writes all the time")
 
@@ -55,14 +56,38 @@ def _write_nothing() -> None:
     connection.close()
 
 
+_IN_MID_STATEMENT = """
+    SELECT pid, state_change FROM pg_stat_activity
+    WHERE state = 'active' AND wait_event = 'ClientRead' AND backend_xid IS NOT NULL
+"""
+
+
+def _stop_in_mid_statement(stack: Stack, name: str) -> None:
+    """SIGSTOP a worker at the worst moment that PostgreSQL knows: it has written, holds locks, and
+    sends a statement's data."""
+    for _ in range(2_000):
+        stack.kill(name, signal.SIGSTOP)
+        seen = set(sql.fetch(_IN_MID_STATEMENT))
+        if seen:
+            time.sleep(0.1)  # another process's statement would be over
+            if seen & set(sql.fetch(_IN_MID_STATEMENT)):
+                return
+        stack.kill(name, signal.SIGCONT)
+        time.sleep(0.005)
+    raise AssertionError("the worker was never in the middle of a statement")
+
+
 def test_a_stopped_worker_that_comes_back_after_its_lease_does_no_harm(
     stack: Stack, sink: Sink
 ) -> None:
     flow = flow_to(sink)
     stack.start(workers=2)
+    stack.kill("worker 2", signal.SIGSTOP)  # the first one shall have all the work
     senders = Senders(stack.base_url)
-    wait_until(lambda: Event.objects.count() > EVENTS // 4, 60)
-    _stop_between_writes(stack)
+    wait_until(lambda: Trace.objects.exists(), 60, "work")
+    stop = _stop_in_mid_statement if sql.is_postgres() else _stop_between_writes
+    stop(stack, "worker 1")
+    stack.kill("worker 2", signal.SIGCONT)
     accepted = senders.finish()
     wait_until(lambda: cursors.lag_of_flow(flow.pk) == 0, 60, "the other worker to take over")
     wait_until(lambda: all_done(flow), 60, "all traces to be done")

@@ -18,6 +18,7 @@ from workflows.storage import (
     replaywork,
     retention,
     shrink,
+    sql,
     work,
 )
 from workflows.tasks import clock, health
@@ -29,6 +30,7 @@ from workflows.tasks.process import calm_collector, performer, stop
 from workflows.tasks.redrive import ask, work_on
 from workflows.tasks.replay import ask as ask_for_replays
 from workflows.tasks.replay import replay_slice
+from workflows.tasks.rescue import keep_ending_stuck
 from workflows.tasks.waker import Waker, ask_to_fire, let_ask
 
 logger = logging.getLogger(__name__)
@@ -118,6 +120,8 @@ def _begin(**_: Any) -> None:
     calm_collector()
     performer()
     health.keep_reporting("worker")
+    if sql.is_postgres():
+        keep_ending_stuck()
     global _waker
     _waker = Waker(ask_to_fire)
 
