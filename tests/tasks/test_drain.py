@@ -20,7 +20,7 @@ from workflows.models import (
     Subscription,
     Trace,
 )
-from workflows.storage import channeledits, cursors, flows, sql, work
+from workflows.storage import channeledits, cursors, flows, sql, timers
 from workflows.tasks import clock, jobs
 from workflows.tasks.drain import drain_slice
 
@@ -203,7 +203,7 @@ def test_a_simulator_goes_through_the_same_log() -> None:
         "sim", [("sim", "producer.simulator", {"rate": 10}), make_log()], ["sim:out end"]
     )
     flow = make.published(body)
-    wait_until(lambda: work.due_timers() or None)
+    wait_until(lambda: timers.due() or None)
     clock.tick()
     clock.tick()
     count = Event.objects.count()

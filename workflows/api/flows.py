@@ -29,6 +29,7 @@ def _rows(found: list[Flow]) -> list[dict[str, Any]]:
             "published": flow.published.number if flow.published else None,
             "lag": how[flow.pk].lag,
             "dead_letters": how[flow.pk].dead,
+            "failing_timers": how[flow.pk].failing,
             "created_at": flow.created_at,
         }
         for flow in found

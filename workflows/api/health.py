@@ -63,11 +63,17 @@ class _Collector:
             "eventflow_parked", "Effects and held arrivals that wait.", labels=["flow", "kind"]
         )
         dead = GaugeMetricFamily("eventflow_dead_letters", "Open dead letters.", labels=["flow"])
+        failing = GaugeMetricFamily(
+            "eventflow_timers_failing",
+            "Schedules and simulators that failed at their last moment.",
+            labels=["flow"],
+        )
         for flow, figures in metrics.flows(self._workspace_id).items():
             lag.add_metric([flow], figures.lag)
             parked.add_metric([flow, "effect"], figures.effects)
             parked.add_metric([flow, "held"], figures.held)
             dead.add_metric([flow], figures.dead)
+            failing.add_metric([flow], figures.failing)
         breakers = GaugeMetricFamily(
             "eventflow_breakers_open", "Destinations that are down.", labels=["workspace"]
         )
@@ -77,7 +83,16 @@ class _Collector:
             "Wait for SQLite's write lock in this web process. Above 0.1: move to PostgreSQL.",
             value=wait_p99(),
         )
-        return [arrivals, lag, parked, dead, breakers, waited, *_accounting(self._workspace_id)]
+        return [
+            arrivals,
+            lag,
+            parked,
+            dead,
+            failing,
+            breakers,
+            waited,
+            *_accounting(self._workspace_id),
+        ]
 
 
 def _accounting(workspace_id: int) -> list[GaugeMetricFamily]:

@@ -31,6 +31,9 @@ class FlowShape(serializers.Serializer[Any]):
     )
     lag = serializers.IntegerField(help_text="Events that the flow has still to take.")
     dead_letters = serializers.IntegerField(help_text="Open dead letters.")
+    failing_timers = serializers.IntegerField(
+        help_text="Producers that make events by themselves and couldn't at their last moment."
+    )
     created_at = serializers.DateTimeField()
 
 

@@ -17,6 +17,7 @@ from workflows.api import (
     publishing,
     redrives,
     replays,
+    timers,
     traces,
     where,
 )
@@ -34,6 +35,7 @@ urlpatterns = [
     path("flows/<str:slug>/state", flows.FlowState.as_view()),
     path("flows/<str:slug>/totals", flows.FlowTotals.as_view()),
     path("flows/<str:slug>/backlog", backlog.FlowBacklog.as_view()),
+    path("flows/<str:slug>/timers", timers.TimerList.as_view()),
     path("flows/<str:slug>/export", drafts.Export.as_view()),
     path("flows/<str:slug>/lanes", lanes.LaneList.as_view()),
     path("flows/<str:slug>/lanes/<int:number>/park", lanes.Park.as_view()),

@@ -87,7 +87,8 @@ class Timer(models.Model):
 
     subscription = models.OneToOneField(Subscription, on_delete=models.CASCADE, primary_key=True)
     due_at = models.FloatField()  # the next moment
-    error = models.CharField(max_length=300, default="")
+    fired_at = models.FloatField(null=True)  # the last moment that it made events for
+    error = models.CharField(max_length=300, default="")  # of the last moment; empty: it went well
 
     class Meta:
         indexes = (models.Index(fields=["due_at"], name="timer_due"),)

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from workflows.storage import cursors, sql
+from workflows.storage import cursors, sql, timers
 
 
 class FlowFigures(NamedTuple):
     lag: int  # events that the flow has still to take
     dead: int  # open dead letters
+    failing: int  # timers that failed at their last moment
 
 
 class Reader(NamedTuple):
@@ -56,8 +57,10 @@ def of_flows(flow_ids: Sequence[int]) -> dict[int, FlowFigures]:
             flow_ids,
         )
     )
-    lags = cursors.lags(flow_ids)
-    return {i: FlowFigures(lags.get(i, 0), int(dead.get(i, 0))) for i in flow_ids}
+    lags, failing = cursors.lags(flow_ids), timers.failing(flow_ids)
+    return {
+        i: FlowFigures(lags.get(i, 0), int(dead.get(i, 0)), failing.get(i, 0)) for i in flow_ids
+    }
 
 
 def of_channels(channel_ids: Sequence[int]) -> dict[int, ChannelFigures]:

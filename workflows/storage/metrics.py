@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from workflows.storage import cursors, sql
+from workflows.storage import cursors, sql, timers
 
 
 class FlowFigures(NamedTuple):
@@ -10,6 +10,7 @@ class FlowFigures(NamedTuple):
     effects: int
     held: int
     dead: int
+    failing: int
 
 
 def counters(workspace_id: int) -> list[tuple[str, str, str, int]]:
@@ -45,13 +46,15 @@ def flows(workspace_id: int) -> dict[str, FlowFigures]:
         "SELECT id, slug FROM workflows_flow WHERE workspace_id = %s ORDER BY slug",
         (workspace_id,),
     )
-    lags = cursors.lags([flow_id for flow_id, _ in slugs])
+    flow_ids = [flow_id for flow_id, _ in slugs]
+    lags, failing = cursors.lags(flow_ids), timers.failing(flow_ids)
     return {
         slug: FlowFigures(
             lags.get(flow_id, 0),
             counts["workflows_effect"].get(flow_id, 0),
             counts["workflows_held"].get(flow_id, 0),
             counts["workflows_deadletter"].get(flow_id, 0),
+            failing.get(flow_id, 0),
         )
         for flow_id, slug in slugs
     }

@@ -1,4 +1,4 @@
-"""Which parked work is due, and who takes it? Effects, held arrivals and timers.
+"""Which parked work is due, and who takes it? Effects and held arrivals.
 
 A row is taken by moving its `due_at` to the end of the taker's lease. Nothing else needs doing
 when the taker dies: the row is simply due again.
@@ -50,11 +50,6 @@ class TakenHeld(NamedTuple):
     event: bytes | None
     until: float
     attempt: int
-
-
-class DueTimer(NamedTuple):
-    subscription_id: int
-    due_at: float
 
 
 def _due(table: str, limit: int, busy: Collection[tuple[int, str]]) -> tuple[str, list[object]]:
@@ -178,32 +173,6 @@ def take_held(owner: str, limit: int) -> list[TakenHeld]:
         )
         for row in rows
     ]
-
-
-def due_timers(limit: int = 100) -> list[DueTimer]:
-    """Timers of running flows whose moment has come."""
-    return [
-        DueTimer(*row)
-        for row in sql.fetch(
-            "SELECT t.subscription_id, t.due_at FROM workflows_timer t"
-            " JOIN workflows_subscription s ON s.id = t.subscription_id"
-            " JOIN workflows_flow f ON f.id = s.flow_id"
-            f" WHERE t.due_at <= {sql.now_sql()} AND NOT f.paused AND s.state = 'active'"
-            " ORDER BY t.due_at LIMIT %s",
-            (limit,),
-        )
-    ]
-
-
-def advance_timer(timer: DueTimer, next_due: float, error: str = "") -> bool:
-    """Move a timer on, unless somebody else did. Part of the transaction that stores its events."""
-    return bool(
-        sql.execute(
-            "UPDATE workflows_timer SET due_at = %s, error = %s"
-            " WHERE subscription_id = %s AND due_at = %s",
-            (next_due, error, timer.subscription_id, timer.due_at),
-        )
-    )
 
 
 def held_of(flow_id: int, ref: TraceRef, limit: int) -> list[Wait]:

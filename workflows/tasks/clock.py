@@ -3,13 +3,15 @@
 import logging
 import time
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from workflows.engine.event import Event
 from workflows.engine.expression import EvaluationError
 from workflows.engine.node import Producer
-from workflows.storage import channels, cursors, dbclock, sql, work
+from workflows.storage import channels, cursors, dbclock, sql, timers
 from workflows.storage.log import append_within
 from workflows.storage.plans import PlanMissing, load_plan
+from workflows.storage.timers import DueTimer
 from workflows.tasks.context import incoming
 from workflows.tasks.missed import moments
 from workflows.tasks.nudge import nudge
@@ -37,8 +39,8 @@ def tick() -> bool:
 
 
 def _fire_all(end: float) -> bool:
-    timers = work.due_timers(_TIMERS)
-    for timer in timers:
+    due = timers.due(_TIMERS)
+    for timer in due:
         if time.monotonic() > end:
             return True
         if _resting.get(timer.subscription_id, 0.0) > time.monotonic():
@@ -48,16 +50,16 @@ def _fire_all(end: float) -> bool:
         except Exception as problem:  # one broken timer must not stop the others
             logger.exception("timer of subscription %d failed", timer.subscription_id)
             _rest(timer, str(problem))
-    return len(timers) == _TIMERS
+    return len(due) == _TIMERS
 
 
-def _rest(timer: work.DueTimer, says: str) -> None:
+def _rest(timer: DueTimer, says: str) -> None:
     """Try again later: the moment isn't lost, the producer's policy decides about it then."""
     _resting[timer.subscription_id] = time.monotonic() + _REST_SECONDS
-    work.advance_timer(timer, timer.due_at, sql.column(says, 300))
+    timers.advance(timer, timer.due_at, error=sql.column(says, 300))
 
 
-def _fire(timer: work.DueTimer) -> None:
+def _fire(timer: DueTimer) -> None:
     reader = cursors.reader(timer.subscription_id)
     if reader is None:
         return
@@ -70,23 +72,33 @@ def _fire(timer: work.DueTimer) -> None:
     producer = planned.node
     assert isinstance(producer, Producer), "subscriptions belong to producers"
     due, following = moments(producer, timer.due_at, now)
-    events, says = _make(producer, due, f"{reader.workspace_id}/{reader.flow}/{reader.node}")
-    never = now + 10 * 365 * 86_400.0
+    made = _make(producer, due, f"{reader.workspace_id}/{reader.flow}/{reader.node}")
     channel = channels.by_id(reader.channel_id)
     with sql.write():
-        if not work.advance_timer(timer, never if following is None else following, says):
+        if not timers.advance(timer, following, made.fired_at, made.says):
             return  # another worker fired it
-        append_within([incoming(channel, event.as_dict()) for event in events], now)
+        append_within([incoming(channel, event.as_dict()) for event in made.events], now)
     nudge([timer.subscription_id])
 
 
-def _make(producer: Producer, due: Sequence[float], seed: str) -> tuple[list[Event], str]:
-    """The events of these moments, and what was wrong with those that gave none."""
+class _Made(NamedTuple):
+    """What some moments gave: events, the last one that gave any, and what was wrong with those
+    that gave none."""
+
+    events: list[Event]
+    fired_at: float | None
+    says: str
+
+
+def _make(producer: Producer, due: Sequence[float], seed: str) -> _Made:
     events: list[Event] = []
-    says = ""
+    fired_at, says = None, ""
     for moment in due:
         try:
-            events += producer.make(moment, seed)
+            made = producer.make(moment, seed)
         except EvaluationError as error:
             says = sql.column(error.says, 300)
-    return events, says
+            continue
+        events += made
+        fired_at = moment if made else fired_at
+    return _Made(events, fired_at, says)

@@ -14,10 +14,11 @@ from workflows.engine.flowfile import normalise
 from workflows.models import Flow
 from workflows.nodes.registry import catalog, node_types
 from workflows.storage import flowrows, flows
-from workflows.web import alarms, destinations
+from workflows.web import alarms, destinations, timers
 from workflows.web.access import Here, flow_or_404, member
-from workflows.web.context import Crumb, page
+from workflows.web.context import Crumb, asked, page, part, wants
 
+_TEMPLATE = "workflows/flows/editor.html"
 _PALETTE = ("type", "role", "label", "icon", "summary", "help", "has_input", "outputs")
 
 
@@ -27,13 +28,20 @@ _PALETTE = ("type", "role", "label", "icon", "summary", "help", "has_input", "ou
 def flow(request: HttpRequest, here: Here, slug: str) -> HttpResponse:
     """The editor with the draft, the palette and the addresses of everything it does."""
     found = flow_or_404(here, slug)
-    context = {"flow": found, "data": _data(here, found), "tab": "canvas"}
-    context["alarms"] = alarms.banner(found.pk)
-    context["down"] = destinations.banner(here.workspace_id, found.pk)
+    if wants(request, "timer"):
+        line = timers.line_of(found.pk, asked(request, "node"))
+        return part(request, here, _TEMPLATE, "timer", {"flow": found, "timer": line})
+    banners: dict[str, Any] = {
+        "flow": found,
+        "alarms": alarms.banner(found.pk),
+        "down": destinations.banner(here.workspace_id, found.pk),
+        "timers": timers.banner(found),
+    }
+    if wants(request, "banners"):
+        return part(request, here, _TEMPLATE, "banners", banners)
+    context = {**banners, "data": _data(here, found), "tab": "canvas"}
     crumbs = [Crumb("Flows", reverse("flows", args=[here.workspace])), Crumb(found.name)]
-    return page(
-        request, here, "workflows/flows/editor.html", context, section="flows", crumbs=crumbs
-    )
+    return page(request, here, _TEMPLATE, context, section="flows", crumbs=crumbs)
 
 
 def _data(here: Here, found: Flow) -> dict[str, Any]:

@@ -23,6 +23,7 @@ class Line(NamedTuple):
     spark: "Spark"
     lag: int
     dead: int
+    failing: int  # timers that failed at their last moment
 
 
 class Spark(NamedTuple):
@@ -86,4 +87,5 @@ def _line(flow: Flow, how: FlowFigures, minutes: list[int], moment: float) -> Li
         sparkline(minutes),
         how.lag,
         how.dead,
+        how.failing,
     )

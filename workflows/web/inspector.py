@@ -27,6 +27,7 @@ from workflows.web.formfill import Asked, Filled, fill_in
 from workflows.web.formproblems import at_fields, find_problems
 from workflows.web.formview import Painter, Shown, Slot, slots
 from workflows.web.newevent import Refused
+from workflows.web.timers import is_timed, line_of
 
 LARGEST = 160_000  # characters of a configuration
 _LONGEST_NAME = 200
@@ -153,6 +154,8 @@ def _around(
         "usable": formhelp.usable(flow) if kinds.intersection(_CODE) else (),
         "variables": [f"${{{name}}}" for field in fields for name in field.variables],
         "zones": nodedoors.time_zones() if "timezone" in kinds else (),
+        "is_timed": is_timed(node_type),
+        "timer": line_of(flow.pk, asked.id),
         "door": nodedoors.door(request, here, flow, asked.type, asked.id, filled.built.config),
     }
 
