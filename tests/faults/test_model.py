@@ -31,7 +31,7 @@ from workflows.storage import cursors, flows
 from workflows.storage.parked import BEHIND
 from workflows.storage.parts import Fenced
 from workflows.storage.plans import load_plan
-from workflows.tasks import drain, owner, process, settle
+from workflows.tasks import choice, drain, owner, process, settle
 from workflows.tasks.audit import audit
 from workflows.tasks.performer import InFlight, Room
 
@@ -221,7 +221,8 @@ class Road(RuleBasedStateMachine):
         before = Trace.objects.filter(flow=self.flow).count()
         if seen is not None:
             with pytest.raises(Fenced):
-                drain._batch(seen.reader, load_plan(seen.reader.version_id), seen.parts, 500)
+                chosen = choice.Take(choice.shares(seen.parts, choice.BATCH))
+                drain.take(seen.reader, load_plan(seen.reader.version_id), chosen)
         assert Trace.objects.filter(flow=self.flow).count() == before
 
     @rule()

@@ -42,7 +42,7 @@ def _drain_and_die(flow: Flow, most: int) -> int:
             return deaths
         except (Killed, ValueError, OperationalError):
             Cursor.objects.filter(lease_until__gt=0).update(lease_until=1)  # it has run out
-            drains._batch_sizes.clear()
+            drains.sizes.forget()
     raise AssertionError("it doesn't come to an end")
 
 

@@ -8,10 +8,10 @@ from tests import make
 from tests.accounting import assert_balanced
 from tests.sink import Sink
 from workflows.models import Cursor, Effect, Flow, Subscription, Trace
-from workflows.storage import cursors
+from workflows.storage import cursors, log
 from workflows.storage.parts import Fenced
 from workflows.storage.plans import load_plan
-from workflows.tasks import drain
+from workflows.tasks import choice, drain
 from workflows.tasks.drain import drain_slice
 from workflows.tasks.process import performer
 
@@ -37,7 +37,8 @@ def _leased(subscription_id: int, owner: str) -> cursors.Backlog:
 
 def _take(backlog: cursors.Backlog) -> None:
     reader, parts = backlog
-    drain._batch(reader, load_plan(reader.version_id), parts, drain.BATCH)
+    chosen = choice.Take(choice.shares(parts, choice.BATCH))
+    drain.take(reader, load_plan(reader.version_id), chosen)
 
 
 def test_a_drain_whose_lease_was_taken_over_changes_nothing(sink: Sink) -> None:
@@ -84,22 +85,21 @@ def test_of_two_drains_that_read_the_same_without_a_lease_one_commits() -> None:
 def test_a_long_backlog_is_leased_and_shared_with_other_workers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(drain, "BATCH", 4)
     flow = make.published(make.order_document())
-    make.append(flow, [make.event(str(i)) for i in range(100)])
+    make.append(flow, [make.event(str(i)) for i in range(600)])
     subscription_id = _subscription(flow)
     seen: list[cursors.Backlog | None] = []
 
-    def look(*arguments: Any) -> int:
+    def look(*arguments: Any) -> list[log.Stored]:
         if not seen:
             seen.append(cursors.unread(subscription_id, "another"))
-        return batch(*arguments)
+        return read(*arguments)
 
-    batch = drain._batch
-    monkeypatch.setattr(drain, "_batch", look)
+    read = log.read_many
+    monkeypatch.setattr(log, "read_many", look)
     _drain(flow)
-    assert seen[0] is not None and len(seen[0].parts) == 8 - drain._MOST_LEASED
-    assert Trace.objects.count() == 100
+    assert seen[0] is not None and len(seen[0].parts) == 4
+    assert Trace.objects.count() == 600
     assert not Cursor.objects.filter(lease_until__gt=0).exists()
     assert_balanced(flow)
 

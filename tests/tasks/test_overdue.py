@@ -11,8 +11,8 @@ from workflows.models import Alarm, Channel, Cursor, Flow, Subscription, Trace
 from workflows.storage import accounting, alarms, channels, cursors, flows, gaps, overdue
 from workflows.storage.parts import Fenced
 from workflows.storage.plans import load_plan
-from workflows.tasks import drain
-from workflows.tasks.drain import drain_slice
+from workflows.tasks import choice
+from workflows.tasks.drain import drain_slice, take
 
 
 def _reader(slug: str = "reader", limit: int = 10) -> Flow:
@@ -78,7 +78,7 @@ def test_a_drain_that_was_reading_when_its_events_expired_changes_nothing() -> N
     reader, parts = backlog
     overdue.expire()
     with pytest.raises(Fenced):
-        drain._batch(reader, load_plan(reader.version_id), parts, drain.BATCH)
+        take(reader, load_plan(reader.version_id), choice.Take(choice.shares(parts, choice.BATCH)))
     _drain(flow)
     assert Trace.objects.count() == 10
 

@@ -2,8 +2,8 @@
 
 Nothing is written before a batch of fresh events is run, so a worker that dies in it leaves no
 word. But what is late is run under a lease, and leases are counted until the cursor moves. Where
-one was in vain, events are taken one by one, in partition after partition; and one at which that
-ended too often becomes a dead letter of its producer.
+one was in vain, events are taken one by one (`choice.py`), in partition after partition; and one
+at which that ended too often becomes a dead letter of its producer.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from workflows.engine.event import Event
 from workflows.engine.walk import Arrival, Dead, Step, Walk
 from workflows.storage import dbclock
-from workflows.storage.cursors import Unread
 from workflows.storage.log import Stored
 
 MOST_LEASES = 3  # in vain, of one position: the first for a batch, the others for one event
@@ -22,13 +21,6 @@ def is_late(rows: Sequence[Stored]) -> bool:
     """Whether some of these events have waited for longer than events do."""
     limit = dbclock.now() - _LATE_SECONDS
     return any(row.accepted_at < limit for row in rows)
-
-
-def suspects(parts: Sequence[Unread]) -> list[Unread]:
-    """The partitions at whose position a lease was in vain, those leased by the one who asks
-    first. Of the others, one should be leased at a time, so that it is known which one it was."""
-    found = [part for part in parts if part.attempts]
-    return sorted(found, key=lambda part: (not part.is_leased, part.attempts, part.partition))
 
 
 def give_up(node: str, events: Sequence[Event], attempts: int) -> Walk:

@@ -1,7 +1,7 @@
 """How does a subscription's backlog become traces? Slice by slice, each one commit.
 
-A drain reads up to `BATCH` events, runs the plan and commits, unless somebody else has read them
-meanwhile. What it can't take at once it leases first, so that others don't work on it in vain.
+A drain reads a batch of events, runs the plan and commits, unless somebody else has read them
+meanwhile. What it takes next, and what it leases before, `choice.py` says.
 Effects are performed after that commit, by the process's performer.
 """
 
@@ -11,16 +11,18 @@ import time
 
 from django.db import DatabaseError, OperationalError
 
+from workflows.engine.event import Event
 from workflows.engine.plan import Plan
 from workflows.engine.run import run
 from workflows.engine.sizes import MOST_OF_RUN, Overfull
-from workflows.engine.walk import Arrival
+from workflows.engine.walk import Arrival, Walk
 from workflows.storage import backpressure, cursors, dbclock, log
 from workflows.storage.commit import commit
-from workflows.storage.cursors import Reader, Unread
+from workflows.storage.cursors import Reader
 from workflows.storage.parts import CursorMove, Fenced, Stale, TraceRef
 from workflows.storage.plans import PlanMissing, load_plan
-from workflows.tasks import crashes, nudge
+from workflows.tasks import batches, choice, crashes, nudge
+from workflows.tasks.choice import Lease, Share, Take, Wait, choose
 from workflows.tasks.context import Publisher, Surroundings, event_of
 from workflows.tasks.owner import owner
 from workflows.tasks.process import announce, performer
@@ -29,14 +31,11 @@ from workflows.traces.recorder import Root, Setting, first_commit
 
 logger = logging.getLogger(__name__)
 
-BATCH = 500  # events a commit
 SLICE_SECONDS = 0.5  # then other flows get their turn
 LEASE_SECONDS = 10.0
-_MOST_LEASED = 4  # partitions: the others are for other workers
 # A message costs as much as ten events: after a batch of so many, look again before asking for one.
 _BUSY, _LOOKS, _PAUSE_SECONDS = 8, 3, 0.001
-_SLOW_SECONDS = 1.0  # a batch that takes longer is made smaller, lest it outlive its lease
-_batch_sizes: dict[int, int] = {}  # by subscription, where smaller than BATCH
+sizes = batches.Sizes()
 
 
 def drain_slice(subscription_id: int) -> bool:
@@ -53,40 +52,13 @@ def drain_slice(subscription_id: int) -> bool:
 
 def _drain(subscription_id: int, end: float) -> bool:
     """Take batch after batch, until nothing is left or `end` (monotonic) has passed."""
-    looks = 0  # to come, in which a busy subscription may have something again
     try:
-        while True:
-            backlog = cursors.unread(subscription_id, owner())
-            if backlog is None:
-                if not looks:
-                    return False
-                looks -= 1
-                time.sleep(_PAUSE_SECONDS)
-                continue
-            reader, parts = backlog
-            plan = load_plan(reader.version_id)
-            room = backpressure.room(reader, backpressure.targets(plan, reader.node))
-            if room.is_full:
-                cursors.release(subscription_id, owner())
-                return False  # the sweep asks again
-            most = min(room.events, _batch_sizes.get(subscription_id, BATCH))
-            leased = [part for part in parts if part.is_leased]
-            suspects = crashes.suspects(parts)
-            if not leased and (suspects or most < BATCH or _is_large(parts, most)):
-                _lease(subscription_id, suspects[:1] or parts)
-                continue
-            if suspects and suspects[0].is_leased:
-                _batch_sizes[subscription_id] = most = 1
-                leased = suspects[:1]
-            taken = _batch(reader, plan, leased or parts, most)
-            looks = _LOOKS if taken >= _BUSY else 0
-            if time.monotonic() > end:
-                cursors.release(subscription_id, owner())
-                return True
+        return _work_off(subscription_id, end)
     except PlanMissing as missing:
         logger.error("subscription %s can't be read, its events wait: %s", subscription_id, missing)
+        return False
     except (Fenced, Overfull) as fenced:
-        _shrink(subscription_id)
+        sizes.shrink(subscription_id)
         cursors.release(subscription_id, owner())  # whoever comes next may take the rest
         logger.info("drain of %s gave way: %s", subscription_id, fenced)
         return True
@@ -94,66 +66,77 @@ def _drain(subscription_id: int, end: float) -> bool:
         with contextlib.suppress(DatabaseError):
             cursors.release(subscription_id, owner())
         raise
-    return False
 
 
-def _is_large(parts: list[Unread], most: int) -> bool:
-    return sum(part.end - part.position for part in parts) > most
+def _work_off(subscription_id: int, end: float) -> bool:
+    looks = 0  # to come, in which a busy subscription may have something again
+    while True:
+        backlog = cursors.unread(subscription_id, owner())
+        if backlog is None:
+            if not looks:
+                return False
+            looks -= 1
+            time.sleep(_PAUSE_SECONDS)
+            continue
+        reader, parts = backlog
+        plan = load_plan(reader.version_id)
+        room = backpressure.room(reader, backpressure.targets(plan, reader.node))
+        match choose(parts, room.events, sizes.of(subscription_id)):
+            case Wait():
+                cursors.release(subscription_id, owner())
+                return False  # the sweep asks again
+            case Lease() as wanted:
+                _lease(subscription_id, wanted)
+            case Take() as chosen:
+                taken = take(reader, plan, chosen)
+                looks = _LOOKS if taken >= _BUSY else 0
+                if time.monotonic() > end:
+                    cursors.release(subscription_id, owner())
+                    return True
 
 
-def _lease(subscription_id: int, parts: list[Unread]) -> None:
-    """Keep others from the partitions with the longest backlogs, and ask them for the rest."""
-    longest = sorted(parts, key=lambda part: part.position - part.end)[:_MOST_LEASED]
-    partitions = sorted(part.partition for part in longest)
-    cursors.lease(subscription_id, partitions, owner(), LEASE_SECONDS)
-    if len(longest) < len(parts):
+def _lease(subscription_id: int, wanted: Lease) -> None:
+    """Keep others from these partitions, and ask them for the rest."""
+    cursors.lease(subscription_id, wanted.partitions, owner(), LEASE_SECONDS)
+    if wanted.leaves_some:
         nudge.clear(subscription_id)
         nudge.nudge([subscription_id])
 
 
-def _shrink(subscription_id: int) -> None:
-    size = _batch_sizes.get(subscription_id, BATCH)
-    _batch_sizes[subscription_id] = max(1, size // 4)
-
-
-def _grow(subscription_id: int) -> None:
-    if subscription_id in _batch_sizes:
-        size = _batch_sizes[subscription_id] * 2
-        if size >= BATCH:
-            del _batch_sizes[subscription_id]
-        else:
-            _batch_sizes[subscription_id] = size
-
-
-def _batch(reader: Reader, plan: Plan, parts: list[Unread], most: int) -> int:
-    """Take at most so many of these events; how many it took. Raises `Fenced` if somebody else has
-    taken some, `Overfull` if they are too large to be taken together."""
-    share = max(1, most // len(parts))
-    ends = [(part, min(part.end, part.position + share)) for part in parts[:most]]
-    ranges = [(part.partition, part.position, end) for part, end in ends]
-    rows = log.read_many(reader.channel_id, ranges)
-    if len(rows) > 1 and sum(len(row.body) for row in rows) > MOST_OF_RUN:
-        raise Overfull(f"{len(rows)} events are too large to be taken together")
-    if not parts[0].is_leased and crashes.is_late(rows):
-        _lease(reader.subscription_id, parts)
+def take(reader: Reader, plan: Plan, chosen: Take) -> int:
+    """Read the events that were chosen and commit what becomes of them; how many they were. Those
+    that are late are only leased. Raises `Fenced` if somebody else has taken some, `Overfull` if
+    they are too large to be taken together."""
+    if chosen.is_test:
+        sizes.begin_with_one(reader.subscription_id)
+    first = chosen.shares[0].part
+    rows = _read(reader.channel_id, chosen.shares)
+    if not first.is_leased and crashes.is_late(rows):
+        _lease(reader.subscription_id, choice.lease([share.part for share in chosen.shares]))
         return 0
     roots = [_root(reader, row) for row in rows]
-    moves = [_move(part, end) for part, end in ends]
+    moves = [_move(share) for share in chosen.shares]
     begun = time.monotonic()
     while True:
         try:
-            _take(reader, plan, roots, moves, parts[0].attempts)
+            _commit(reader, plan, roots, moves, first.attempts)
             break
         except Stale:
             continue  # another walk changed a memory that this one had read: decide again
-    if time.monotonic() - begun > _SLOW_SECONDS:
-        _shrink(reader.subscription_id)
-    else:
-        _grow(reader.subscription_id)
+    sizes.went(reader.subscription_id, time.monotonic() - begun)
     return len(roots)
 
 
-def _move(part: Unread, end: int) -> CursorMove:
+def _read(channel_id: int, shares: list[Share]) -> list[log.Stored]:
+    ranges = [(part.partition, part.position, end) for part, end in shares]
+    rows = log.read_many(channel_id, ranges)
+    if len(rows) > 1 and sum(len(row.body) for row in rows) > MOST_OF_RUN:
+        raise Overfull(f"{len(rows)} events are too large to be taken together")
+    return rows
+
+
+def _move(share: Share) -> CursorMove:
+    part, end = share
     seconds = LEASE_SECONDS if part.is_leased and end < part.end else 0.0
     return CursorMove(part.partition, part.epoch, part.position, end, seconds)
 
@@ -168,17 +151,12 @@ def _root(reader: Reader, row: log.Stored) -> Root:
     )
 
 
-def _take(
+def _commit(
     reader: Reader, plan: Plan, roots: list[Root], moves: list[CursorMove], attempts: int
 ) -> None:
     """Run the plan on the roots and commit; then hand over the effects."""
     surroundings = Surroundings(reader.flow_id)
-    events = [root.event for root in roots]
-    if attempts >= crashes.MOST_LEASES:
-        walk = crashes.give_up(reader.node, events, attempts)
-    else:
-        arrivals = [Arrival(i, reader.node, event) for i, event in enumerate(events)]
-        walk = run(plan, surroundings, arrivals=arrivals, bounded=True)
+    walk = _walk(reader.node, plan, surroundings, [root.event for root in roots], attempts)
     places = [(reader.flow_id, ask.arrival.node) for ask in walk.asks]
     admitted = admit(reader.flow_id, plan, walk) if places else []
     now = dbclock.now()
@@ -208,3 +186,12 @@ def _take(
             begun,
         )
     announce(landed, [part], publisher.channel_ids)
+
+
+def _walk(
+    node: str, plan: Plan, surroundings: Surroundings, events: list[Event], attempts: int
+) -> Walk:
+    if attempts >= crashes.MOST_LEASES:
+        return crashes.give_up(node, events, attempts)
+    arrivals = [Arrival(i, node, event) for i, event in enumerate(events)]
+    return run(plan, surroundings, arrivals=arrivals, bounded=True)
