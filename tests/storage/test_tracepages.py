@@ -10,7 +10,7 @@ from tests import make
 from workflows.models import Cursor, Flow, Subscription
 from workflows.storage import channels, cursors, tracepages, traces
 from workflows.storage.commit import commit
-from workflows.storage.pages import Bounds, Place
+from workflows.storage.pages import Bounds, Place, Search
 from workflows.storage.parts import FlowCommit, NewTrace, TraceChange, TraceRef
 from workflows.storage.tracepages import Wanted
 
@@ -90,13 +90,15 @@ def test_a_path_goes_on_through_later_commits() -> None:
 
 
 def test_a_filter_that_looks_far_back_goes_on_page_by_page(monkeypatch: Any) -> None:
-    monkeypatch.setattr(tracepages, "SEARCHED", 3)
+    monkeypatch.setattr(tracepages, "Search", lambda: Search(3, 0.0))
     flow = make.published(make.order_document())
     run(flow, 1, 2)
     run(flow, *range(3, 12), state="filtered")
     rows, around = tracepages.page([flow.pk], Wanted(state="ok"), Place({}), 5)
     assert rows == []
     assert around.last is not None
+    assert tracepages.looked_back_to(around.last) == 1.0
+    assert tracepages.looked_back_to({str(flow.pk): 1}) is None
     assert every([flow.pk], Wanted(state="ok"), 5) == ["2", "1"]
     assert every([flow.pk], Wanted(text="1"), 5) == ["1"]
 

@@ -56,8 +56,8 @@ class EventList(ApiView):
         page=True,
         params={
             "channel": "Events of this channel.",
-            "type": "Events of this type. A page then looks through the newest 20,000 events of"
-            " each partition and may be short: `next` goes on.",
+            "type": "Events of this type. A page then looks back for a moment only, and may be"
+            " short: `next` goes on.",
             "key": "Events of this key; as with `type`.",
             "id": "Events of this id, wherever they lie: the newest `limit`, in one page.",
         },

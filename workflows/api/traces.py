@@ -55,8 +55,8 @@ class TraceList(ApiView):
         params={
             "flow": "Traces of this flow; the first page then begins with what is queued.",
             "state": f"One of {', '.join(_STATES)}. `queued` is one page.",
-            "type": "Traces of events of this type. A page then looks through the newest"
-            " 50,000 changes of a flow, fewer of many flows, and may be short: `next` goes on.",
+            "type": "Traces of events of this type. A page then looks back for a moment only, and"
+            " may be short: `next` goes on.",
             "key": "Traces of events of this key; as with `type`.",
             "event": "Traces of the events of this id, in one page.",
             "run": "live: first runs; replay: those of replays, which `replay` names one by one."

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from workflows.storage import log, sql
-from workflows.storage.pages import WHOLE, Cut, Entry, Place, Span, Stream, cut, spans
+from workflows.storage.pages import WHOLE, Bounds, Cut, Entry, Place, Search, Span, Stream, gather
 
-SEARCHED = 20_000  # offsets of a partition that one page of a filtered list looks through
 _AT_ONCE = 100  # partitions in one statement
 _COLUMNS = 'channel_id, "partition", "offset", event_id, type, key, accepted_at'
 
@@ -50,18 +49,35 @@ def page(
 ) -> tuple[list[EventRow], Cut]:
     """The events of one page, newest first, and what lies around it.
 
-    Those of one id are one page. A page may be short although there is more: a filter looks
-    through `SEARCHED` offsets of each partition at a time.
+    Those of one id are one page. A page may be short although there is more: with a filter, it
+    looks back for a moment only (`pages.Search`).
     """
     if wanted.id:
         return _by_id(channel_ids, wanted, limit), WHOLE
+
+    def fetch(looked: Sequence[Span], size: int) -> list[Entry]:
+        parts = [looked[i : i + _AT_ONCE] for i in range(0, len(looked), _AT_ONCE)]
+        return [one for some in parts for one in _entries(some, wanted, place.newer, size)]
+
     streams = _streams(channel_ids, wanted.key)
-    looked = spans(streams, place, SEARCHED if any(wanted) else None)
-    entries: list[Entry] = []
-    for start in range(0, len(looked), _AT_ONCE):
-        entries += _entries(looked[start : start + _AT_ONCE], wanted, place.newer, limit + 1)
-    found = cut(entries, looked, place, limit)
+    found = gather(streams, place, limit, fetch, Search() if any(wanted) else None)
     return _read(found.shown), found
+
+
+def looked_back_to(bounds: Bounds) -> float | None:
+    """The moment (Unix seconds) since when everything above these bounds was accepted; None when
+    nothing lies below them."""
+    below = (
+        "SELECT * FROM (SELECT accepted_at FROM workflows_event WHERE channel_id = %s"
+        ' AND "partition" = %s AND "offset" < %s ORDER BY "offset" DESC LIMIT 1) AS below'
+    )
+    newest = []
+    places = [(*_place(stream), offset) for stream, offset in bounds.items() if "." in stream]
+    for start in range(0, len(places), _AT_ONCE):
+        some = places[start : start + _AT_ONCE]
+        params = [value for one in some for value in one]
+        newest += [row[0] for row in sql.fetch(" UNION ALL ".join([below] * len(some)), params)]
+    return max(newest, default=None)
 
 
 def newest(channel_id: int) -> bytes | None:

@@ -5,8 +5,13 @@ what lies right below it (older) or right above it (newer), woven together by ti
 """
 
 import heapq
-from collections.abc import Iterable, Mapping, Sequence
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
+
+_FEW = 1_000  # entries that are asked for at once, without asking which streams matter
+_MORE = 8  # times as many of a stream, each time that it turns out to matter
 
 Bounds = Mapping[str, int]  # stream -> the number below which the older page begins
 
@@ -51,58 +56,118 @@ class Cut(NamedTuple):
 WHOLE = Cut([], None, None)  # around a list that is always one page
 
 
-def spans(streams: Iterable[Stream], place: Place, window: int | None) -> list[Span]:
-    """What a page from `place` looks at; at most `window` numbers of each stream, if given."""
-    out = []
-    for stream in streams:
-        bound = place.bounds.get(stream.key)
-        if place.newer:
-            low = stream.head if bound is None else max(bound, stream.tail)
-            high = stream.head if window is None else min(stream.head, low + window)
-        else:
-            high = stream.head if bound is None else min(bound, stream.head)
-            low = stream.tail if window is None else max(stream.tail, high - window)
-        if low < high:
-            out.append(Span(stream, low, high))
-    return out
+class Search(NamedTuple):
+    """How much a page may look through where no index says what fits."""
+
+    numbers: int = 5_000  # at once, of all streams together
+    seconds: float = 0.03  # then it is short, and the next page goes on from there
 
 
-def cut(entries: Iterable[Entry], looked: Sequence[Span], place: Place, limit: int) -> Cut:
-    """The page from `place`. `entries` must hold the nearest `limit + 1` of each span.
+Fetch = Callable[[Sequence[Span], int], Iterable[Entry]]
 
-    A page may be short although there is more: then its spans were windows, and go on.
+
+def gather(
+    streams: Iterable[Stream], place: Place, limit: int, fetch: Fetch, search: Search | None = None
+) -> Cut:
+    """The page from `place`. `fetch` finds the nearest so many entries of each of some spans.
+
+    Asks each stream for one entry first, and for more only where the page needs them: so a page
+    costs about the same however many streams there are. With a `search` it may be short although
+    there is more.
     """
-    shown, is_full = _weave(entries, limit, place.newer)
-    bounds = dict(place.bounds)
+    reaches = [_Reach(stream, place) for stream in streams]
+    reaches = [reach for reach in reaches if reach.at != reach.end]
+    until = time.monotonic() + search.seconds if search else math.inf
+    size = 1 if len(reaches) * limit > _FEW else limit + 1
+    shown, hungry = _weave(reaches, limit)
+    while hungry:
+        window = search and max(1, search.numbers // len(hungry))
+        asked = {reach.stream.key: (reach, reach.next(window)) for reach in hungry}
+        found: dict[str, list[Entry]] = {key: [] for key in asked}
+        for entry in fetch([span for _, span in asked.values()], size):
+            found[entry.stream].append(entry)
+        for key, (reach, span) in asked.items():
+            reach.add(span, found[key], size)
+        shown, hungry = _weave(reaches, limit)
+        size = min(size * _MORE, limit + 1)
+        if time.monotonic() > until:
+            break
+    bounds = {**place.bounds, **{r.stream.key: r.bound for r in reaches if r.has_moved}}
+    beyond = bounds if any(reach.has_more for reach in reaches) else None
     if place.newer:
-        if is_full:
-            bounds.update((entry.stream, entry.number + 1) for entry in shown)
+        return Cut(shown[::-1], beyond, place.bounds)
+    return Cut(shown, place.bounds or None, beyond)
+
+
+class _Reach:
+    """How far a page has looked through one stream, what it found there, and what it shows of it.
+
+    Going down, everything from `at` on has been looked through; going up, everything below it.
+    """
+
+    def __init__(self, stream: Stream, place: Place) -> None:
+        bound = place.bounds.get(stream.key, stream.head)
+        self.stream, self.newer = stream, place.newer
+        if place.newer:
+            self.at, self.end = min(max(bound, stream.tail), stream.head), stream.head
         else:
-            bounds.update((span.stream.key, span.high) for span in looked)
-        more = is_full or any(span.high < span.stream.head for span in looked)
-        return Cut(shown[::-1], bounds if more else None, place.bounds)
-    if is_full:
-        bounds.update((entry.stream, entry.number) for entry in shown)
-    else:
-        bounds.update((span.stream.key, span.low) for span in looked)
-    more = is_full or any(span.low > span.stream.tail for span in looked)
-    return Cut(shown, place.bounds or None, bounds if more else None)
+            self.at, self.end = max(min(bound, stream.head), stream.tail), stream.tail
+        self._begin = self.at
+        self.found: list[Entry] = []  # the nearest first
+        self.shown = 0
+
+    def next(self, window: int | None) -> Span:
+        """What it looks at next."""
+        if self.newer:
+            high = self.end if window is None else min(self.end, self.at + window)
+            return Span(self.stream, self.at, high)
+        return Span(
+            self.stream, self.end if window is None else max(self.end, self.at - window), self.at
+        )
+
+    def add(self, span: Span, entries: list[Entry], size: int) -> None:
+        """Note what was found there, when `size` entries were asked for."""
+        entries.sort(key=lambda entry: entry.number if self.newer else -entry.number)
+        self.found += entries
+        if len(entries) == size:
+            self.at = entries[-1].number + self.newer
+        else:
+            self.at = span.high if self.newer else span.low
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether only looking further could tell what comes next."""
+        return self.shown == len(self.found) and self.at != self.end
+
+    @property
+    def has_more(self) -> bool:
+        return self.shown < len(self.found) or self.at != self.end
+
+    @property
+    def has_moved(self) -> bool:
+        return self.bound != self._begin and (self.shown > 0 or not self.found)
+
+    @property
+    def bound(self) -> int:
+        """Where the next page begins."""
+        if self.shown == len(self.found):
+            return self.at
+        return self.found[self.shown].number + (not self.newer)
 
 
-def _weave(entries: Iterable[Entry], limit: int, newer: bool) -> tuple[list[Entry], bool]:
-    """The nearest `limit`, each stream in its own order; and whether some were left over."""
-    sign = 1 if newer else -1
-    streams: dict[str, list[Entry]] = {}
-    for entry in entries:
-        streams.setdefault(entry.stream, []).append(entry)
-    for some in streams.values():
-        some.sort(key=lambda entry: sign * entry.number)
-    nearest = [(sign * some[0].at, key, 0) for key, some in streams.items()]
+def _weave(reaches: Sequence[_Reach], limit: int) -> tuple[list[Entry], list[_Reach]]:
+    """The nearest `limit`, each stream in its own order; and those that might have nearer ones."""
+    sign = 1 if reaches and reaches[0].newer else -1
+    for reach in reaches:
+        reach.shown = 0
+    nearest = [(sign * one.found[0].at, i) for i, one in enumerate(reaches) if one.found]
     heapq.heapify(nearest)
     out: list[Entry] = []
     while nearest and len(out) < limit:
-        _, key, index = heapq.heappop(nearest)
-        out.append(streams[key][index])
-        if index + 1 < len(streams[key]):
-            heapq.heappush(nearest, (sign * streams[key][index + 1].at, key, index + 1))
-    return out, bool(nearest)
+        _, i = heapq.heappop(nearest)
+        reach = reaches[i]
+        out.append(reach.found[reach.shown])
+        reach.shown += 1
+        if reach.shown < len(reach.found):
+            heapq.heappush(nearest, (sign * reach.found[reach.shown].at, i))
+    return out, [reach for reach in reaches if reach.is_used_up]

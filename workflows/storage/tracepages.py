@@ -4,14 +4,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from workflows.storage import cursors, runs, sql
-from workflows.storage.pages import WHOLE, Cut, Entry, Place, Span, Stream, cut, spans
+from workflows.storage.pages import WHOLE, Bounds, Cut, Entry, Place, Search, Span, Stream, gather
 from workflows.storage.parts import TraceRef
 from workflows.storage.traces import COLUMNS, WAITS, TraceRow, queued_row, row_of, with_paths
 
 STATES = ("running", "ok", "filtered", "failed")
-SEARCHED = 50_000  # numbers of a flow that one page of a filtered list looks through, at most
-_SEARCHED_TOGETHER = 400_000  # of all its flows
-_SEARCHED_LEAST = 1_000
+_SEARCHED = 50_000  # unread events of a partition that a filtered list looks through
 _INDEXED = ("running", "failed")
 _RUNS = 500  # of one event, at the most
 _AT_ONCE = 100  # streams in one statement
@@ -32,11 +30,6 @@ class Wanted(NamedTuple):
 EVERYTHING = Wanted()
 
 
-def looked_through(flows: int) -> int:
-    """How many numbers of each of so many flows one page of a filtered list looks through."""
-    return min(SEARCHED, max(_SEARCHED_LEAST, _SEARCHED_TOGETHER // max(1, flows)))
-
-
 class _Unread(NamedTuple):
     """What a subscription has still to read of a partition: low ≤ offset < high."""
 
@@ -54,7 +47,7 @@ def page(
     """The traces of one page, newest first, and what lies around it.
 
     Those of one event, and queued ones, are one page. A page may be short although there is more:
-    a filter that no index serves looks through `looked_through` numbers of each flow at a time.
+    where no index serves a filter, it looks back for a moment only (`pages.Search`).
     """
     if wanted.event:
         return of_event(flow_ids, wanted, limit), WHOLE
@@ -62,18 +55,35 @@ def page(
         return queued(flow_ids, limit, wanted), WHOLE
     searched = (wanted.type, wanted.key, wanted.text, wanted.run)
     scans = any(searched) or wanted.state not in ("", *_INDEXED)
-    looked = spans(_streams(flow_ids), place, looked_through(len(flow_ids)) if scans else None)
-    entries: list[Entry] = []
-    for start in range(0, len(looked), _AT_ONCE):
-        entries += _entries(looked[start : start + _AT_ONCE], wanted, place.newer, limit + 1)
-    found = cut(entries, looked, place, limit)
+
+    def fetch(looked: Sequence[Span], size: int) -> list[Entry]:
+        parts = [looked[i : i + _AT_ONCE] for i in range(0, len(looked), _AT_ONCE)]
+        return [one for some in parts for one in _entries(some, wanted, place.newer, size)]
+
+    found = gather(_streams(flow_ids), place, limit, fetch, Search() if scans else None)
     return _read(found.shown), found
+
+
+def looked_back_to(bounds: Bounds) -> float | None:
+    """The moment (Unix seconds) since when everything above these bounds was taken; None when
+    nothing lies below them."""
+    below = (
+        "SELECT * FROM (SELECT taken_at FROM workflows_trace WHERE flow_id = %s AND number < %s"
+        " ORDER BY number DESC LIMIT 1) AS below"
+    )
+    newest = []
+    places = [(int(flow_id), number) for flow_id, number in bounds.items() if flow_id.isdigit()]
+    for start in range(0, len(places), _AT_ONCE):
+        some = places[start : start + _AT_ONCE]
+        params = [value for one in some for value in one]
+        newest += [row[0] for row in sql.fetch(" UNION ALL ".join([below] * len(some)), params)]
+    return max(newest, default=None)
 
 
 def queued(flow_ids: Sequence[int], limit: int, wanted: Wanted = EVERYTHING) -> list[TraceRow]:
     """The newest events that these flows have still to take, as the traces that they will be.
 
-    With filters, those among the newest `SEARCHED` unread ones of each partition.
+    With filters, those among the newest `_SEARCHED` unread ones of each partition.
     """
     where, more = _filter("e", wanted)
     piece = (
@@ -158,7 +168,7 @@ def _unread(flow_ids: Sequence[int]) -> list[_Unread]:
 def _bounded(unread: _Unread, is_filtered: bool) -> _Unread:
     if not is_filtered:
         return unread
-    return unread._replace(low=max(unread.low, unread.high - SEARCHED))
+    return unread._replace(low=max(unread.low, unread.high - _SEARCHED))
 
 
 def _filter(alias: str, wanted: Wanted) -> tuple[str, list[object]]:

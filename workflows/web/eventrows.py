@@ -29,6 +29,7 @@ class Line(NamedTuple):
 class Lines(NamedTuple):
     lines: list[Line]
     older: str  # the cursor of the page after this one; "" when this is the last
+    since: datetime | None  # back to when it looked, where it didn't look until it was full
 
 
 def lines(channel_ids: Sequence[int], wanted: Wanted, bounds: Bounds, limit: int) -> Lines:
@@ -36,7 +37,10 @@ def lines(channel_ids: Sequence[int], wanted: Wanted, bounds: Bounds, limit: int
     rows, around = eventpages.page(channel_ids, wanted, Place(bounds), limit)
     bodies = eventpages.bodies(rows)
     found = [_line(row, bodies[row]) for row in rows if row in bodies]
-    return Lines(found, write_bounds(around.last or {}))
+    is_short = around.last is not None and len(rows) < limit
+    since = eventpages.looked_back_to(around.last or {}) if is_short else None
+    moment = None if since is None else datetime.fromtimestamp(since, UTC)
+    return Lines(found, write_bounds(around.last or {}), moment)
 
 
 def newest(channel: Channel) -> dict[str, Any] | None:

@@ -35,15 +35,15 @@ def event_list(request: HttpRequest, here: Here) -> HttpResponse:
     )
     bounds = read_bounds(request.GET.get("before", ""))
     chosen = [channel.pk] if channel else []
-    lines, older = eventrows.lines(chosen, wanted, bounds, _ON_A_PAGE)
+    shown = eventrows.lines(chosen, wanted, bounds, _ON_A_PAGE)
     context = {
         "channels": choices,
         "channel": channel,
         "wanted": wanted,
-        "lines": lines,
-        "older": older,
+        "lines": shown.lines,
+        "older": shown.older,
+        "looked_since": shown.since,
         "is_first": not bounds,
-        "searched": eventpages.SEARCHED,
     }
     template = "workflows/events/list.html"
     if wants(request, "rows"):

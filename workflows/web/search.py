@@ -23,7 +23,6 @@ def search(request: HttpRequest, here: Here) -> HttpResponse:
         return redirect("trace", here.workspace, text)
     context = {
         "text": text,
-        "searched": tracepages.SEARCHED,
         **(_found(here.workspace_id, text) if text else {}),
     }
     crumbs = [Crumb("Search")]
@@ -34,10 +33,13 @@ def _found(workspace_id: int, text: str) -> dict[str, Any]:
     flows = list(flowrows.of_workspace(workspace_id))
     channel_ids = list(channels.slugs(workspace_id))
     wanted = eventpages.Wanted(id=text)
+    found = tracerows.lines(flows, tracepages.Wanted(event=text), {}, _OF_A_KIND)
+    if not found.lines:  # an id has an index; anything else has to be looked for
+        found = tracerows.lines(flows, tracepages.Wanted(text=text), {}, _OF_A_KIND)
     return {
-        "searched": tracepages.looked_through(len(flows)),
         "flows": flowrows.named(workspace_id, text, _OF_A_KIND),
-        "traces": tracerows.lines(flows, tracepages.Wanted(text=text), {}, _OF_A_KIND).lines,
+        "traces": found.lines,
+        "looked_since": found.since,
         "events": eventrows.lines(channel_ids, wanted, {}, _OF_A_KIND).lines,
     }
 

@@ -32,13 +32,17 @@ class Line(NamedTuple):
 class Lines(NamedTuple):
     lines: list[Line]
     older: str  # the cursor of the page after this one; "" when this is the last
+    since: datetime | None  # back to when it looked, where it didn't look until it was full
 
 
 def lines(flows: Sequence[Flow], wanted: Wanted, bounds: Bounds, limit: int) -> Lines:
     """The newest traces of these flows below the bounds, newest first."""
     by_id = {flow.pk: flow for flow in flows}
     rows, around = tracepages.page(list(by_id), wanted, Place(bounds), limit)
-    return Lines(_as_lines(by_id, rows), write_bounds(around.last or {}))
+    is_short = around.last is not None and len(rows) < limit
+    since = tracepages.looked_back_to(around.last or {}) if is_short else None
+    moment = None if since is None else datetime.fromtimestamp(since, UTC)
+    return Lines(_as_lines(by_id, rows), write_bounds(around.last or {}), moment)
 
 
 def _as_lines(flows: dict[int, Flow], rows: Sequence[TraceRow]) -> list[Line]:

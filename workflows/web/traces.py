@@ -65,15 +65,15 @@ def trace_list(request: HttpRequest, here: Here) -> HttpResponse:
     chosen = [flow for flow in flows if flow.slug == slug] if slug else flows
     bounds = read_bounds(request.GET.get("before", ""))
     found = tracerows.lines(chosen, wanted, bounds, _ON_A_PAGE)
-    context = {
+    context: dict[str, Any] = {
         "lines": found.lines,
         "older": found.older,
+        "looked_since": found.since,
         "is_first": not bounds,
         "waiting": sum(cursors.lags([flow.pk for flow in chosen]).values()),
         "wanted": wanted,
         "slug": slug,
         "replay": replay,
-        "searched": tracepages.looked_through(len(chosen)),
     }
     if wants(request, "rows"):
         return part(request, here, "workflows/traces/list.html", "rows", context)
