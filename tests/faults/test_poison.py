@@ -8,10 +8,13 @@ import pytest
 from tests import make
 from tests.accounting import assert_balanced
 from tests.servers import Stack, wait_until
+from tests.tasks.due import drain
 from workflows.management.process import Child
-from workflows.models import Cursor, DeadLetter, Flow, Trace
+from workflows.models import Cursor, DeadLetter, Flow, Redrive, Trace
 from workflows.nodes.registry import node_types
-from workflows.storage import accounting, cursors
+from workflows.storage import accounting, cursors, redrives
+from workflows.storage.deadgroups import Wanted
+from workflows.tasks import crashes
 
 pytestmark = [pytest.mark.serial, pytest.mark.django_db(transaction=True)]
 
@@ -95,4 +98,35 @@ def test_an_event_that_kills_workers_is_set_aside_and_the_others_go_on(
     assert letter.attempts == 3
     assert not Cursor.objects.filter(attempts__gt=0).exists()
     assert_balanced(flow)
+    assert accounting.examine(flow.pk, 100_000).findings == []
+
+
+def _has_ended(stack: Stack, run: Redrive) -> bool:
+    """Whether a run over letters has come to its end, the leases of dead workers being over."""
+    if any(_has_died(child) for child in stack.named("worker")):
+        Redrive.objects.filter(ended_at=None).update(due_at=0)
+        stack.revive("worker")
+    run.refresh_from_db()
+    return run.ended_at is not None
+
+
+def test_a_letter_that_kills_its_redrive_stays_and_is_not_tried_by_itself(
+    stack_environment: dict[str, str], package: Path, tmp_path: Path
+) -> None:
+    flow = _flow("poisoned")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(crashes, "MOST_LEASES", 0)  # as if each had killed before
+        make.append(flow, [make.event(one) for one in ("a", "deadly", "z")])
+        drain(flow)
+    order = redrives.Order(Wanted(flow=flow.slug))
+    run = redrives.start(flow.workspace_id, "olga", order)
+    stack = Stack(tmp_path, {**stack_environment, "PYTHONPATH": str(package)})
+    try:
+        stack.start(workers=1, web=False)
+        wait_until(lambda: _has_ended(stack, run), 60, "the end of the redrive")
+    finally:
+        stack.close()
+    assert (run.state, run.done, run.ok, run.skipped) == ("done", 2, 2, 1)
+    letter = DeadLetter.objects.get(state="open")
+    assert (letter.event_id, letter.failure["kind"], letter.attempts) == ("deadly", "crash", 1)
     assert accounting.examine(flow.pk, 100_000).findings == []

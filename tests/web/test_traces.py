@@ -150,6 +150,7 @@ def test_steps_of_one_commit_lie_one_after_the_other() -> None:
         ("status-503", "trouble of its own"),
         ("status-422", "refuses"),
         ("bug:KeyError", "fault in the node type"),
+        ("crash", "runs it alone"),
         ("never-seen", ""),
     ],
 )

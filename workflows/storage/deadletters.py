@@ -42,6 +42,7 @@ class Claimable(NamedTuple):
     node: str
     path: int
     dead_at: float
+    kind: str  # of the failure
     ref: TraceRef
     event: bytes
 
@@ -137,15 +138,17 @@ def claim(workspace_id: int, letters: Sequence[int]) -> list[Claimable]:
     marks = ", ".join(["%s"] * len(letters))
     rows = sql.fetch(
         "SELECT d.id, d.flow_id, f.slug, f.published_id, d.version_id, f.paused, d.node, d.path,"
-        ' d.dead_at, d.subscription_id, d."partition", d."offset", d.run, d.event'
-        " FROM workflows_deadletter d JOIN workflows_flow f ON f.id = d.flow_id"
+        ' d.dead_at, COALESCE(g.kind, \'\'), d.subscription_id, d."partition", d."offset",'
+        " d.run, d.event FROM workflows_deadletter d JOIN workflows_flow f ON f.id = d.flow_id"
+        " LEFT JOIN workflows_deadgroup g ON g.flow_id = d.flow_id"
+        " AND g.fingerprint = d.fingerprint"
         f" WHERE f.workspace_id = %s AND d.id IN ({marks}) AND d.state = 'open' ORDER BY d.id",
         (workspace_id, *letters),
     )
     out = []
     for row in rows:
-        ref, event = TraceRef(*row[9:13]), bytes(row[13])
-        out.append(Claimable._make((*row[:9], ref, event)))
+        ref, event = TraceRef(*row[10:14]), bytes(row[14])
+        out.append(Claimable._make((*row[:10], ref, event)))
     return out
 
 

@@ -48,6 +48,7 @@ class Run(NamedTuple):
     since: float
     looked: int
     taken: int
+    was_cut_off: bool  # its last worker didn't give it back: it may have died
 
     @property
     def pending(self) -> int:
@@ -75,20 +76,22 @@ def due() -> list[int]:
 
 def take(run_id: int, owner: str) -> Run | None:
     """The run, for as long as the lease lasts; None when it isn't due."""
+    row = Redrive.objects.filter(pk=run_id).first()
     now = sql.now_sql()
-    if not sql.execute(
+    if row is None or not sql.execute(
         f"UPDATE workflows_redrive SET owner = %s, taken = taken + 1, due_at = {now} + %s"
-        f" WHERE id = %s AND ended_at IS NULL AND due_at <= {now}",
-        (owner, _LEASE_SECONDS, run_id),
+        f" WHERE id = %s AND taken = %s AND ended_at IS NULL AND due_at <= {now}",
+        (owner, _LEASE_SECONDS, run_id, row.taken),
     ):
         return None
-    row = Redrive.objects.get(pk=run_id)
-    values = {name: getattr(row, name) for name in Run._fields}
-    return Run(**values)._replace(
-        targets=tuple((flow_id, fingerprint) for flow_id, fingerprint in row.targets),
-        letters=tuple(row.letters),
-        edit=None if row.edit is None else bytes(row.edit),
-    )
+    values = {name: getattr(row, name) for name in Run._fields if name != "was_cut_off"}
+    values |= {
+        "taken": row.taken + 1,
+        "targets": tuple((flow_id, fingerprint) for flow_id, fingerprint in row.targets),
+        "letters": tuple(row.letters),
+        "edit": None if row.edit is None else bytes(row.edit),
+    }
+    return Run(**values, was_cut_off=bool(row.owner))
 
 
 def next_letters(run: Run, limit: int) -> tuple[Run, list[int]]:
@@ -138,6 +141,28 @@ def move(run: Run, progress: Progress) -> Run:
         ok=run.ok + progress.ok,
         failed=run.failed + progress.failed,
         skipped=run.skipped + progress.skipped,
+    )
+
+
+def begin_alone(run: Run, letter: int) -> Run:
+    """Move past a letter before it is run, as past one that couldn't be, and count the attempt: if
+    the process ends now, that is what is known of it. Raises `Lost`."""
+    with sql.write():
+        moved = move(run._replace(position=letter), Progress(skipped=1))
+        _count_attempt(letter, 1)
+    return moved
+
+
+def undo_alone(run: Run, letter: int) -> None:
+    """Go back to where the run was before `begin_alone`. Raises `Lost`."""
+    with sql.write():
+        move(run, Progress(skipped=-1))
+        _count_attempt(letter, -1)
+
+
+def _count_attempt(letter: int, by: int) -> None:
+    sql.execute(
+        "UPDATE workflows_deadletter SET attempts = attempts + %s WHERE id = %s", (by, letter)
     )
 
 

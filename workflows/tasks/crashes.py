@@ -13,6 +13,7 @@ from workflows.engine.walk import Arrival, Dead, Step, Walk
 from workflows.storage import dbclock
 from workflows.storage.log import Stored
 
+KIND = "crash"  # of their failure
 MOST_LEASES = 3  # in vain, of one position: the first for a batch, the others for one event
 _LATE_SECONDS = 3.0  # after it was accepted; by then it may have killed a worker
 
@@ -29,7 +30,7 @@ def give_up(node: str, events: Sequence[Event], attempts: int) -> Walk:
         f"Processing this event broke off {attempts} times: the worker was killed, ran out of"
         " memory or failed. The log of the workers tells more. Run it again when that is mended."
     )
-    failure = {"kind": "crash", "message": says}
+    failure = {"kind": KIND, "message": says}
     walk = Walk()
     for root, event in enumerate(events):
         arrival = Arrival(root, node, event, fresh=False)

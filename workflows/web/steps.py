@@ -77,6 +77,8 @@ WORDS = {
 }
 _RESULTS = {True: "is met", False: "is not met"}
 _TODO = {
+    "crash": "A redrive runs it alone, so that it harms nothing else: edit it or publish a mended"
+    " version first.",
     "timeout": "The receiver took too long. Look whether it is overloaded, or allow more time.",
     "connection": "The receiver couldn't be reached. Check the address and whether it is up.",
     "refused": "This address may not be called. EVENTFLOW_HTTP_ALLOW lists private networks.",
