@@ -1,5 +1,6 @@
 """Dead letters by the API: groups, counting first, runs over many, and edits."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -58,6 +59,15 @@ def test_groups_are_listed_page_by_page_in_both_directions() -> None:
     assert api.all("dead-letters/groups?since=2100-01-01T00:00:00Z") == []
     api.expect(400, "GET", "dead-letters/groups?since=yesterday")
     api.expect(404, "GET", "dead-letters/groups?flow=nowhere")
+
+
+def test_more_letters_mean_no_more_queries(
+    django_assert_max_num_queries: Callable[[int], Any],
+) -> None:
+    dying("one", *[NOTE] * 8)
+    api = program("traces:read")
+    with django_assert_max_num_queries(3):
+        assert len(api.all("dead-letters")) == 8
 
 
 def test_many_are_counted_first_and_then_run_again() -> None:

@@ -78,7 +78,7 @@ def listed(workspace_id: int, wanted: Wanted) -> QuerySet[DeadLetter]:
         if (value := getattr(wanted, name))
     }
     found = found.filter(**exact).select_related("flow", "version")
-    return found.defer("event", "version__document", "redrive")
+    return found.defer("event", "version__document")
 
 
 def find(workspace_id: int, dead_letter_id: int) -> DeadLetter | None:
