@@ -2,9 +2,9 @@
 
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
+from workflows.api.exposition import text_of
 from workflows.storage import alarms, destinations, disk, metrics, people, sql
 from workflows.storage.sqlite.lock import wait_p99
 
@@ -39,60 +39,52 @@ def prometheus(request: HttpRequest) -> HttpResponse:
             content_type="text/plain",
             headers={"WWW-Authenticate": "Bearer"},
         )
-    registry = CollectorRegistry()
-    registry.register(_Collector(token))
     return HttpResponse(
-        generate_latest(registry), content_type="text/plain; version=0.0.4; charset=utf-8"
+        text_of(_families(token)), content_type="text/plain; version=0.0.4; charset=utf-8"
     )
 
 
-class _Collector:
-    def __init__(self, token: people.TokenRow) -> None:
-        self._workspace_id, self._workspace = token.workspace_id, token.workspace
-
-    def collect(self) -> list[CounterMetricFamily | GaugeMetricFamily]:
-        arrivals = CounterMetricFamily(
-            "eventflow_node_events", "Arrivals and outcomes.", labels=["flow", "node", "outcome"]
-        )
-        for flow, node, name, n in metrics.counters(self._workspace_id):
-            arrivals.add_metric([flow, node, name], n)
-        lag = GaugeMetricFamily(
-            "eventflow_lag", "Events a flow has still to take.", labels=["flow"]
-        )
-        parked = GaugeMetricFamily(
-            "eventflow_parked", "Effects and held arrivals that wait.", labels=["flow", "kind"]
-        )
-        dead = GaugeMetricFamily("eventflow_dead_letters", "Open dead letters.", labels=["flow"])
-        failing = GaugeMetricFamily(
-            "eventflow_timers_failing",
-            "Schedules and simulators that failed at their last moment.",
-            labels=["flow"],
-        )
-        for flow, figures in metrics.flows(self._workspace_id).items():
-            lag.add_metric([flow], figures.lag)
-            parked.add_metric([flow, "effect"], figures.effects)
-            parked.add_metric([flow, "held"], figures.held)
-            dead.add_metric([flow], figures.dead)
-            failing.add_metric([flow], figures.failing)
-        breakers = GaugeMetricFamily(
-            "eventflow_breakers_open", "Destinations that are down.", labels=["workspace"]
-        )
-        breakers.add_metric([self._workspace], destinations.count_open(self._workspace_id))
-        waited = GaugeMetricFamily(
-            "eventflow_write_lock_wait_seconds_p99",
-            "Wait for SQLite's write lock in this web process. Above 0.1: move to PostgreSQL.",
-            value=wait_p99(),
-        )
-        return [
-            arrivals,
-            lag,
-            parked,
-            dead,
-            failing,
-            breakers,
-            waited,
-            *_accounting(self._workspace_id),
-        ]
+def _families(token: people.TokenRow) -> list[CounterMetricFamily | GaugeMetricFamily]:
+    arrivals = CounterMetricFamily(
+        "eventflow_node_events", "Arrivals and outcomes.", labels=["flow", "node", "outcome"]
+    )
+    for flow, node, name, n in metrics.counters(token.workspace_id):
+        arrivals.add_metric([flow, node, name], n)
+    lag = GaugeMetricFamily("eventflow_lag", "Events a flow has still to take.", labels=["flow"])
+    parked = GaugeMetricFamily(
+        "eventflow_parked", "Effects and held arrivals that wait.", labels=["flow", "kind"]
+    )
+    dead = GaugeMetricFamily("eventflow_dead_letters", "Open dead letters.", labels=["flow"])
+    failing = GaugeMetricFamily(
+        "eventflow_timers_failing",
+        "Schedules and simulators that failed at their last moment.",
+        labels=["flow"],
+    )
+    for flow, figures in metrics.flows(token.workspace_id).items():
+        lag.add_metric([flow], figures.lag)
+        parked.add_metric([flow, "effect"], figures.effects)
+        parked.add_metric([flow, "held"], figures.held)
+        dead.add_metric([flow], figures.dead)
+        failing.add_metric([flow], figures.failing)
+    breakers = GaugeMetricFamily(
+        "eventflow_breakers_open", "Destinations that are down.", labels=["workspace"]
+    )
+    breakers.add_metric([token.workspace], destinations.count_open(token.workspace_id))
+    waited = GaugeMetricFamily(
+        "eventflow_write_lock_wait_seconds_p99",
+        "Wait for SQLite's write lock in this web process. Above 0.1: move to PostgreSQL.",
+        value=wait_p99(),
+    )
+    return [
+        arrivals,
+        lag,
+        parked,
+        dead,
+        failing,
+        breakers,
+        waited,
+        *_accounting(token.workspace_id),
+    ]
 
 
 def _accounting(workspace_id: int) -> list[GaugeMetricFamily]:

@@ -160,6 +160,19 @@ def totals(workspace_id: int, wanted: Wanted) -> tuple[int, int]:
     return int(groups), int(letters or 0)
 
 
+def open_letters(flow_ids: Sequence[int]) -> dict[int, int]:
+    """Flow id -> its open letters; absent means none."""
+    if not flow_ids:
+        return {}
+    marks = ", ".join(["%s"] * len(flow_ids))
+    rows = sql.fetch(
+        "SELECT flow_id, SUM(open) FROM workflows_deadgroup"
+        f" WHERE open > 0 AND flow_id IN ({marks}) GROUP BY flow_id",
+        flow_ids,
+    )
+    return {flow_id: int(n) for flow_id, n in rows}
+
+
 def count_since(workspace_id: int, wanted: Wanted) -> int:
     """How many open letters of these groups died since then."""
     where, params = _where(workspace_id, wanted)

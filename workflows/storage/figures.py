@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from workflows.storage import cursors, sql, timers
+from workflows.storage import cursors, deadgroups, sql, timers
 
 
 class FlowFigures(NamedTuple):
@@ -49,18 +49,9 @@ def of_flows(flow_ids: Sequence[int]) -> dict[int, FlowFigures]:
     """Flow id -> its figures, for each that is asked for."""
     if not flow_ids:
         return {}
-    marks = ", ".join(["%s"] * len(flow_ids))
-    dead = dict(
-        sql.fetch(
-            "SELECT flow_id, SUM(open) FROM workflows_deadgroup"
-            f" WHERE flow_id IN ({marks}) GROUP BY flow_id",
-            flow_ids,
-        )
-    )
+    dead = deadgroups.open_letters(flow_ids)
     lags, failing = cursors.lags(flow_ids), timers.failing(flow_ids)
-    return {
-        i: FlowFigures(lags.get(i, 0), int(dead.get(i, 0)), failing.get(i, 0)) for i in flow_ids
-    }
+    return {i: FlowFigures(lags.get(i, 0), dead.get(i, 0), failing.get(i, 0)) for i in flow_ids}
 
 
 def of_channels(channel_ids: Sequence[int]) -> dict[int, ChannelFigures]:
