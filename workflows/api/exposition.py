@@ -3,11 +3,12 @@
 The library takes 6 µs for each figure, and 200 flows have thousands.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from prometheus_client.core import Metric
 from prometheus_client.utils import floatToGoString
 
+_number: Callable[[float], str] = floatToGoString  # the library leaves its type out
 _ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
 _HELP_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n"})
 
@@ -27,8 +28,8 @@ def text_of(families: Iterable[Metric]) -> str:
                 ]
             )
             lines.append(
-                f"{sample.name}{{{labels}}} {floatToGoString(sample.value)}\n"
+                f"{sample.name}{{{labels}}} {_number(sample.value)}\n"
                 if labels
-                else f"{sample.name} {floatToGoString(sample.value)}\n"
+                else f"{sample.name} {_number(sample.value)}\n"
             )
     return "".join(lines)
