@@ -15,7 +15,7 @@ from workflows.engine.run import run
 from workflows.engine.walk import Arrival
 from workflows.models import Flow, Subscription
 from workflows.nodes.registry import node_types
-from workflows.storage import backpressure, cursors, log
+from workflows.storage import backpressure, cursors, stored
 from workflows.tasks import drain, nudge
 from workflows.tasks.context import Surroundings
 
@@ -63,7 +63,7 @@ def time_drain(watch: Stopwatch) -> None:
     watch.around(cursors, "unread", "find what is unread")
     watch.around(drain, "load_plan", "the plan and its limits")
     watch.around(backpressure, "room", "the plan and its limits")
-    watch.around(log, "read_many", "read the events")
+    watch.around(stored, "read", "read the events")
     watch.around(drain, "event_of", "parse the events")
     watch.around(drain, "run", "engine")
     watch.around(drain, "first_commit", "recorder: traces and counts as rows")

@@ -155,7 +155,7 @@ def test_what_retention_takes_meanwhile_is_not_added_any_more(
     send("shared", [_event(str(n), n) for n in range(20)])
     channeledits.change(channel, indexed_fields=["data.order"])
     _settled()
-    read = indexed.log.read
+    read = indexed.stored.read
 
     def read_and_prune(*args: Any) -> Any:
         found = read(*args)
@@ -163,7 +163,7 @@ def test_what_retention_takes_meanwhile_is_not_added_any_more(
         retention.prune()
         return found
 
-    monkeypatch.setattr(indexed.log, "read", read_and_prune)
+    monkeypatch.setattr(indexed.stored, "read", read_and_prune)
     _catch_up()
     assert not IndexedValue.objects.exists()
 

@@ -9,7 +9,7 @@ from django.db import connection
 
 from tests import make
 from workflows.models import Event, Head, Seen
-from workflows.storage import channels, log
+from workflows.storage import channels, log, stored
 from workflows.tasks.context import incoming
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -31,7 +31,7 @@ def test_offsets_are_dense_and_in_the_order_of_arrival() -> None:
     channel = _channel(partitions=1)
     places = _append(channel, "a", "b") + _append(channel, "c")
     assert [place.offset for place in places] == [0, 1, 2]
-    assert [row.event_id for row in log.read(channel.id, 0, 0, 10)] == ["a", "b", "c"]
+    assert [row.event_id for row in stored.read(channel.id, [(0, 0, 10)])] == ["a", "b", "c"]
 
 
 def test_the_same_key_lands_in_the_same_partition_as_ever() -> None:
@@ -127,7 +127,8 @@ def test_concurrent_appends_leave_no_gap_and_a_reader_skips_nothing() -> None:
         while True:
             for (channel_id, partition), offsets in seen.items():
                 start = offsets[-1] + 1 if offsets else 0
-                offsets += [row.offset for row in log.read(channel_id, partition, start, 50)]
+                rows = stored.read(channel_id, [(partition, start, start + 50)])
+                offsets += [row.offset for row in rows]
             if last:
                 return
             last = done.is_set()

@@ -8,7 +8,7 @@ from tests import make
 from tests.accounting import assert_balanced
 from tests.sink import Sink
 from workflows.models import Cursor, Effect, Flow, Subscription, Trace
-from workflows.storage import cursors, log
+from workflows.storage import cursors, stored
 from workflows.storage.parts import Fenced
 from workflows.storage.plans import load_plan
 from workflows.tasks import choice, drain
@@ -90,13 +90,13 @@ def test_a_long_backlog_is_leased_and_shared_with_other_workers(
     subscription_id = _subscription(flow)
     seen: list[cursors.Backlog | None] = []
 
-    def look(*arguments: Any) -> list[log.Stored]:
+    def look(*arguments: Any) -> list[stored.Stored]:
         if not seen:
             seen.append(cursors.unread(subscription_id, "another"))
         return read(*arguments)
 
-    read = log.read_many
-    monkeypatch.setattr(log, "read_many", look)
+    read = stored.read
+    monkeypatch.setattr(stored, "read", look)
     _drain(flow)
     assert seen[0] is not None and len(seen[0].parts) == 4
     assert Trace.objects.count() == 600

@@ -22,8 +22,9 @@ from workflows.api.reading import Unread
 from workflows.api.runshapes import AcceptedShape, EventShape, WholeEventShape
 from workflows.api.schema import operation
 from workflows.api.traces import trace_rows
-from workflows.storage import channels, eventpages, log, tracepages, traces
+from workflows.storage import channels, eventpages, tracepages, traces
 from workflows.storage.eventpages import EventRow
+from workflows.storage.stored import read_one
 from workflows.traces.rows import moment
 
 Door = Callable[..., Awaitable[HttpResponse]]
@@ -119,7 +120,7 @@ class OneEvent(ApiView):
     def get(self, request: Request, position: str) -> Response:
         where = traces.parse_ref(position)
         channel = where and channels.get_by_id(self.caller.workspace_id, where.subscription_id)
-        stored = where and channel and log.read_one(*where[:3])
+        stored = where and channel and read_one(*where[:3])
         if not (where and channel and stored) or where.run:
             raise Problem(404, "There is no such event (any more).")
         row = EventRow(channel.pk, *stored[:6])

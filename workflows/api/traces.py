@@ -17,13 +17,13 @@ from workflows.storage import (
     cursors,
     eventpages,
     flowrows,
-    log,
     replays,
     runs,
     tracepages,
     traces,
 )
 from workflows.storage.parts import TraceRef
+from workflows.storage.stored import read_one
 from workflows.storage.traces import TraceRow
 from workflows.traces.rows import row_as_dict, steps_of
 
@@ -128,6 +128,6 @@ class OneTrace(ApiView):
 def _origin(ref: TraceRef) -> tuple[str, dict[str, Any] | None]:
     """Where the trace's event lies, and the event itself while it is still there."""
     channel_id = cursors.channel_of(ref.subscription_id)
-    stored = log.read_one(channel_id, ref.partition, ref.offset)
+    stored = read_one(channel_id, ref.partition, ref.offset)
     position = eventpages.position(channel_id, ref.partition, ref.offset)
     return position, None if stored is None else orjson.loads(stored.body)

@@ -12,7 +12,7 @@ import orjson
 
 from workflows.engine.indexing import KEY, Indexed, digest_of, field_of, marks_of, meanings
 from workflows.models import Channel, IndexedField
-from workflows.storage import log, sql
+from workflows.storage import log, sql, stored
 from workflows.storage.eventpages import EventRow
 
 SETTLE_SECONDS = 30.0  # by then every process knows of a change, and has committed what it had
@@ -46,7 +46,7 @@ class Field(NamedTuple):
         newest = [
             found.accepted_at
             for partition, _, high in orjson.loads(self.missing or "[]")
-            if (found := log.read_one(self.channel_id, partition, high - 1)) is not None
+            if (found := stored.read_one(self.channel_id, partition, high - 1)) is not None
         ]
         return max(newest, default=None)
 
@@ -172,10 +172,9 @@ def _add(field: Indexed, channel_id: int, before: str | None) -> str | None:
     if rest:
         partition, low, high = longest = max(rest, key=lambda span: span[2] - span[1])
         start = max(low, high - _SLICE)
-        for stored in log.read(channel_id, partition, start, _SLICE):
-            if stored.offset < high:
-                marks = marks_of([field], orjson.loads(stored.body), stored.key)
-                rows += [(*mark, partition, stored.offset) for mark in marks]
+        for event in stored.read(channel_id, [(partition, start, high)]):
+            marks = marks_of([field], orjson.loads(event.body), event.key)
+            rows += [(*mark, partition, event.offset) for mark in marks]
         rest.remove(longest)
         rest += [[partition, low, start]] if start > low else []
     after = orjson.dumps(rest).decode() if rest else ""

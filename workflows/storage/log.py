@@ -1,4 +1,4 @@
-"""How does an event enter the log, and how is the log read?
+"""How does an event enter the log?
 
 Offsets are dense per (channel, partition), never reused, and become visible in their own order:
 each append advances the partition's head row and commits at once (DESIGN section 5).
@@ -14,6 +14,7 @@ import orjson
 from django.db import IntegrityError
 
 from workflows.storage import sql
+from workflows.storage.stored import Stored
 
 _CHUNK = 400  # values in one IN list
 
@@ -39,18 +40,6 @@ class Position(NamedTuple):
     partition: int
     offset: int
     duplicate: bool
-
-
-class Stored(NamedTuple):
-    """An event as it is read back."""
-
-    partition: int
-    offset: int
-    event_id: str
-    type: str
-    key: str
-    accepted_at: float
-    body: bytes
 
 
 def digest_of(source: str, event_id: str) -> bytes:
@@ -270,35 +259,6 @@ def _place(claimed: Sequence[Incoming], places: list[tuple[int, int]]) -> None:
         )
 
 
-def read(channel_id: int, partition: int, start: int, limit: int) -> list[Stored]:
-    """Up to `limit` events of one partition from offset `start` on, in order."""
-    return [
-        Stored(partition, offset, event_id, kind, key, accepted_at, bytes(body))
-        for offset, event_id, kind, key, accepted_at, body in sql.fetch(
-            'SELECT "offset", event_id, type, key, accepted_at, body'
-            " FROM workflows_event"
-            ' WHERE channel_id = %s AND "partition" = %s AND "offset" >= %s'
-            ' ORDER BY "offset" LIMIT %s',
-            (channel_id, partition, start, limit),
-        )
-    ]
-
-
-def read_many(channel_id: int, ranges: Sequence[tuple[int, int, int]]) -> list[Stored]:
-    """The events of several (partition, offset, offset behind the last), in that order."""
-    return [
-        Stored(partition, offset, event_id, kind, key, accepted_at, bytes(body))
-        for partition, offset, event_id, kind, key, accepted_at, body in sql.find_many(
-            'SELECT e."partition", e."offset", e.event_id, e.type, e.key, e.accepted_at, e.body'
-            " FROM v CROSS JOIN workflows_event e WHERE e.channel_id = v.c"
-            ' AND e."partition" = v.p AND e."offset" >= v.low AND e."offset" < v.high'
-            " ORDER BY 1, 2",
-            "c, p, low, high",
-            [(channel_id, *one) for one in ranges],
-        )
-    ]
-
-
 def read_at(places: Iterable[tuple[int, int, int]]) -> dict[tuple[int, int, int], Stored]:
     """The events at these (channel, partition, offset), by place, except those that are gone."""
     wanted = sorted(set(places))
@@ -315,9 +275,3 @@ def read_at(places: Iterable[tuple[int, int, int]]) -> dict[tuple[int, int, int]
         )
         for channel_id, partition, offset, event_id, kind, key, accepted_at, body in rows
     }
-
-
-def read_one(channel_id: int, partition: int, offset: int) -> Stored | None:
-    """The event at one position, or None when retention has taken it (or it never was)."""
-    rows = read(channel_id, partition, offset, 1)
-    return rows[0] if rows and rows[0].offset == offset else None

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from workflows.storage import log, sql
-from workflows.storage.log import Stored
+from workflows.storage.stored import Stored
 
 _SLACK_SECONDS = 60.0  # by which clocks of accepting machines may differ
 _SEARCHED = 20_000  # offsets of a span that one statement of a filtered selection looks through

@@ -10,8 +10,8 @@ from workflows.engine.indexing import KEY, form_at, meanings
 from workflows.storage import eventpages, indexed, log, sql
 from workflows.storage.eventpages import EventRow
 from workflows.storage.indexed import Field
-from workflows.storage.log import Stored
 from workflows.storage.pages import Place
+from workflows.storage.stored import Stored, read_one
 
 _SEARCHED = 200_000  # offsets that a search by key looks through, in all channels together
 _SEARCHED_EACH = 20_000  # and in each channel at the most
@@ -116,7 +116,7 @@ def _newest(rows: Iterable[EventRow], question: Question, most: int) -> list[tup
     """The newest of these that are still there and fit, each with its source. At most `most`."""
     out: list[tuple[EventRow, str]] = []
     for row in sorted(rows, key=lambda row: row.accepted_at, reverse=True)[:_READ]:
-        stored = log.read_one(row.channel_id, row.partition, row.offset)
+        stored = read_one(row.channel_id, row.partition, row.offset)
         if stored is not None and _fits(stored, body := orjson.loads(stored.body), question):
             out.append((row, str(body.get("source", ""))))
         if len(out) == most:

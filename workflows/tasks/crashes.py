@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from workflows.engine.event import Event
 from workflows.engine.walk import Arrival, Dead, Step, Walk
 from workflows.storage import dbclock
-from workflows.storage.log import Stored
+from workflows.storage.stored import Stored
 
 KIND = "crash"  # of their failure
 MOST_LEASES = 3  # in vain, of one position: the first for a batch, the others for one event

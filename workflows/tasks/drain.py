@@ -16,11 +16,12 @@ from workflows.engine.plan import Plan
 from workflows.engine.run import run
 from workflows.engine.sizes import MOST_OF_RUN, Overfull
 from workflows.engine.walk import Arrival, Walk
-from workflows.storage import backpressure, cursors, dbclock, log
+from workflows.storage import backpressure, cursors, dbclock, stored
 from workflows.storage.commit import commit
 from workflows.storage.cursors import Reader
 from workflows.storage.parts import CursorMove, Fenced, Stale, TraceRef
 from workflows.storage.plans import PlanMissing, load_plan
+from workflows.storage.stored import Stored
 from workflows.tasks import batches, choice, crashes, nudge
 from workflows.tasks.choice import Lease, Share, Take, Wait, choose
 from workflows.tasks.context import Publisher, Surroundings, event_of
@@ -127,9 +128,9 @@ def take(reader: Reader, plan: Plan, chosen: Take) -> int:
     return len(roots)
 
 
-def _read(channel_id: int, shares: list[Share]) -> list[log.Stored]:
+def _read(channel_id: int, shares: list[Share]) -> list[Stored]:
     ranges = [(part.partition, part.position, end) for part, end in shares]
-    rows = log.read_many(channel_id, ranges)
+    rows = stored.read(channel_id, ranges)
     if len(rows) > 1 and sum(len(row.body) for row in rows) > MOST_OF_RUN:
         raise Overfull(f"{len(rows)} events are too large to be taken together")
     return rows
@@ -141,7 +142,7 @@ def _move(share: Share) -> CursorMove:
     return CursorMove(part.partition, part.epoch, part.position, end, seconds)
 
 
-def _root(reader: Reader, row: log.Stored) -> Root:
+def _root(reader: Reader, row: Stored) -> Root:
     return Root(
         ref=TraceRef(reader.subscription_id, row.partition, row.offset),
         event=event_of(row.body, row.accepted_at),

@@ -17,12 +17,13 @@ from workflows.engine.event import Event
 from workflows.engine.plan import Plan
 from workflows.engine.run import run as walk_on
 from workflows.engine.walk import Arrival
-from workflows.storage import cursors, dbclock, deadletters, log, redrivework
+from workflows.storage import cursors, dbclock, deadletters, redrivework
 from workflows.storage.deadletters import Claimable
 from workflows.storage.parts import Fenced, FlowCommit, NewTrace, Redriven, Stale, TraceRef
 from workflows.storage.plans import PlanMissing, load_plan
 from workflows.storage.redrivework import Lost, Progress, Run
 from workflows.storage.sql import column
+from workflows.storage.stored import read_one
 from workflows.tasks.context import Publisher, Surroundings, event_of
 from workflows.tasks.owner import owner
 from workflows.tasks.process import announce, performer
@@ -146,7 +147,7 @@ def _refs(letters: list[Claimable]) -> list[TraceRef]:
 def _begin(letter: Claimable, ref: TraceRef, edit: bytes | None) -> tuple[Root, Event]:
     """The trace's root, and the event as it reaches the node."""
     channel_id = cursors.channel_of(ref.subscription_id)
-    row = log.read_one(channel_id, ref.partition, ref.offset)
+    row = read_one(channel_id, ref.partition, ref.offset)
     accepted_at = row.accepted_at if row else letter.dead_at
     event = event_of(letter.event if edit is None else edit, accepted_at)
     origin = event_of(row.body, accepted_at) if row else event

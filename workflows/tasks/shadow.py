@@ -11,15 +11,15 @@ import msgspec
 import orjson
 
 from workflows.engine.plan import Plan
-from workflows.storage import dbclock, log, replaywork, runs, shadows, sql
+from workflows.storage import dbclock, replaywork, runs, shadows, sql
 from workflows.storage.commit import commit
 from workflows.storage.cursors import Reader
-from workflows.storage.log import Stored
 from workflows.storage.parts import FlowCommit, TraceRef
 from workflows.storage.ranges import Batch
 from workflows.storage.replaywork import Job
 from workflows.storage.shadows import Hold, Kept, Live, NewDifference, Steps
 from workflows.storage.sql import column
+from workflows.storage.stored import Stored, read_one
 from workflows.tasks.context import Publisher, event_of
 from workflows.tasks.owner import owner
 from workflows.tasks.process import announce
@@ -77,7 +77,7 @@ def _roots(
     for hold in holds:
         place = hold.partition, hold.offset
         if place not in found:
-            row = log.read_one(reader.channel_id, *place)
+            row = read_one(reader.channel_id, *place)
             if row is None:
                 raise LookupError(f"the event at partition {place[0]}, offset {place[1]} is gone")
             found[place] = row

@@ -8,7 +8,8 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from workflows.models import Channel, Flow
-from workflows.storage import channels, eventpages, flowrows, log, tracepages, traces
+from workflows.storage import channels, eventpages, flowrows, tracepages, traces
+from workflows.storage.stored import read_one
 from workflows.storage.traces import TraceRow
 from workflows.web import eventrows
 from workflows.web.access import NOT_HERE, Here, member
@@ -60,7 +61,7 @@ def event(request: HttpRequest, here: Here, position: str) -> HttpResponse:
         raise Http404(NOT_HERE)
     channel_id, partition, offset, _ = place
     channel = channels.get_by_id(here.workspace_id, channel_id)
-    stored = log.read_one(channel_id, partition, offset) if channel else None
+    stored = read_one(channel_id, partition, offset) if channel else None
     if channel is None or stored is None:
         raise Http404(
             "There is no event at this place (any more): the channel's retention may have taken it."

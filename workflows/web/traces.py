@@ -17,7 +17,6 @@ from workflows.storage import (
     deadletters,
     eventpages,
     flowrows,
-    log,
     replays,
     runs,
     tracepages,
@@ -26,6 +25,7 @@ from workflows.storage import (
     work,
 )
 from workflows.storage.parts import TraceRef
+from workflows.storage.stored import read_one
 from workflows.storage.traces import TraceRow
 from workflows.web import tracerows
 from workflows.web.access import NOT_HERE, Here, member
@@ -109,7 +109,7 @@ def trace(request: HttpRequest, here: Here, ref: str) -> HttpResponse:
 
 def _context(flow: Flow, ref: TraceRef, row: TraceRow) -> dict[str, Any]:
     channel_id = cursors.channel_of(ref.subscription_id)
-    stored = log.read_one(channel_id, ref.partition, ref.offset)
+    stored = read_one(channel_id, ref.partition, ref.offset)
     body = None if stored is None else orjson.loads(stored.body)
     document = versions.document(flow.pk, row.version)
     end = row.ended_at if row.ended_at is not None else time.time()
