@@ -8,7 +8,8 @@ import pytest
 from tests import make
 from tests.api.client import program
 from workflows.models import DeadLetter, Effect, Event, Flow, Held
-from workflows.storage import cursors, flows, retention
+from workflows.storage import cursors, eventpages, flows, retention
+from workflows.storage.pages import Search
 from workflows.storage.plans import load_plan
 from workflows.storage.sought import Question, read_question
 
@@ -185,9 +186,28 @@ def test_a_key_finds_its_newest_events_and_says_how_far_it_looked() -> None:
     body = program("traces:read").expect(200, "GET", "where?q=7")
     assert [event["id"] for event in body["events"]] == [f"a{i}" for i in range(11, 1, -1)]
     assert body["more"] is True
-    assert body["searched"] == 20_000
+    assert body["searched_since"] is None
     assert [e["id"] for e in program().expect(200, "GET", "where?key=7&id=a3")["events"]] == ["a3"]
     assert program().expect(200, "GET", "where?key=9")["events"] == []
+
+
+def test_a_search_by_key_that_takes_long_says_since_when_and_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(eventpages, "Search", lambda: Search(3, 0.0))
+    flow = make.published(make.order_document())
+    make.append(flow, [make.event(f"a{i}", subject="7") for i in range(2)])
+    make.append(flow, [make.event(f"b{i}", subject="7") for i in range(4)])
+    for event in Event.objects.all():
+        Event.objects.filter(offset=event.offset).update(accepted_at=1_000.0 + event.offset)
+    Event.objects.filter(event_id__startswith="b").update(key="8")  # of the same partition
+    api = program("traces:read")
+    first = api.expect(200, "GET", "where?key=7")
+    assert first["events"] == []
+    assert first["searched_since"] == "1970-01-01T00:16:42.000Z"
+    second = api.expect(200, "GET", first["next"].removeprefix("http://testserver"))
+    assert [event["id"] for event in second["events"]] == ["a1", "a0"]
+    assert (second["searched_since"], second["next"]) == (None, None)
 
 
 def test_the_source_tells_events_of_the_same_id_apart() -> None:

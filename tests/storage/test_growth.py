@@ -7,9 +7,10 @@ from django.test.utils import CaptureQueriesContext
 from tests import make
 from tests.explain import plan_of, reads_all_of
 from tests.tasks.due import drain
-from workflows.models import Flow
-from workflows.storage import retention, tracepages
+from workflows.models import Channel, Flow
+from workflows.storage import retention, sought, tracepages
 from workflows.storage.pages import Place
+from workflows.storage.sought import Question
 from workflows.storage.tracepages import Wanted
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -61,3 +62,15 @@ def test_lists_of_traces_go_by_an_index(wanted: Wanted, index: str) -> None:
     assert index in plan
     for table in ("t", "workflows_trace", "s", "workflows_segment"):
         assert not reads_all_of(table, plan), plan
+
+
+def test_a_key_is_looked_for_by_an_index_in_one_partition_of_each_channel() -> None:
+    slugs = [f"flow{i}" for i in range(5)]
+    for slug in slugs:
+        _filled(slug)
+    channel_ids = list(Channel.objects.values_list("pk", flat=True))
+    plan = plan_of(lambda: sought.find(channel_ids, Question(key="k"), [], 10))
+    assert not reads_all_of("workflows_event", plan), plan
+    with CaptureQueriesContext(connection) as queries:
+        sought.find(channel_ids, Question(key="k"), [], 10)
+    assert len(queries) <= 3

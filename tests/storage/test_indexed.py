@@ -129,7 +129,7 @@ def test_a_key_is_looked_for_in_the_log_as_long_as_its_index_is_not_whole() -> N
     _catch_up()
     assert _found("key=k") == ["new", "old"]
     answer = whereabouts.answer(make.workspace().pk, Question(key="k"))
-    assert answer.searched == 0
+    assert answer.beyond is None
 
 
 def test_retention_leaves_no_value_of_what_it_deletes() -> None:

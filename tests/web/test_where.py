@@ -1,11 +1,16 @@
 """The page that tells where an event is."""
 
+import html
+import re
 from collections.abc import Callable
 
+import pytest
 from django.test import Client
 
 from tests import make
 from tests.web.conftest import HOSTILE, World, drain
+from workflows.storage import eventpages
+from workflows.storage.pages import Search
 
 Browser = Callable[[str], Client]
 
@@ -62,3 +67,16 @@ def test_a_field_that_is_not_indexed_leads_to_the_channels(world: World, browser
     text = ask(browser("viewer"), "data.order_id=4711")
     assert "No channel indexes data.order_id." in text
     assert 'href="/w/main/channels"' in text
+
+
+def test_a_search_that_takes_long_says_since_when_and_goes_on(
+    world: World, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(eventpages, "Search", lambda: Search(2, 0.0))
+    make.append(world.flow, [make.event(f"more-{i}", subject="customer-1") for i in range(3)])
+    client = browser("viewer")
+    text = ask(client, "customer-1")
+    assert "more-2" in text
+    link = re.search(r'rel="next" href="([^"]+)"', text)
+    assert link is not None
+    assert "more-0" in client.get(html.unescape(link[1])).content.decode()

@@ -46,6 +46,11 @@ def woven(request: Request, page: Cut, rows: Sequence[Mapping[str, Any]]) -> Res
     return _envelope(rows, link(page.last, False), link(page.first, True))
 
 
+def onward(request: Request, bounds: Bounds) -> str:
+    """The link to what lies below these bounds."""
+    return _link(request, dict(bounds), False)
+
+
 def listed(
     request: Request,
     found: QuerySet[Any],

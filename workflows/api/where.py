@@ -9,6 +9,7 @@ from rest_framework.response import Response
 
 from workflows.api.auth import READ_TRACES
 from workflows.api.base import ApiView, shown
+from workflows.api.paging import onward, place_of
 from workflows.api.problems import Problem
 from workflows.api.schema import operation
 from workflows.storage import whereabouts
@@ -65,9 +66,13 @@ class WhereShape(serializers.Serializer[Any]):
     )
     gone = PlaceShape(many=True)
     indexes = IndexShape(many=True, help_text="The indexed fields that were asked.")
-    searched = serializers.IntegerField(
-        help_text="Newest offsets of the key's partition that were looked through in each channel"
-        " that doesn't index its key; 0 when every one does."
+    searched_since = serializers.CharField(
+        allow_null=True,
+        help_text="A key that its channel doesn't index was looked for among the events accepted"
+        f" after this moment; null: among all. {_MOMENT}",
+    )
+    next = serializers.CharField(
+        allow_null=True, help_text="Follow it to look further back; null when there is no more."
     )
 
 
@@ -86,6 +91,7 @@ class Where(ApiView):
             " earlier and isn't stored any more.",
             "field": "A field that a channel indexes, such as data.order_id.",
             "value": "What the field has: a text or a number, whole.",
+            "cursor": "Where an earlier answer's `next` goes on.",
         },
         also={400: "No channel indexes the field."},
     )
@@ -100,10 +106,12 @@ class Where(ApiView):
             self.asked("value"),
         )
         try:
-            answer = whereabouts.answer(self.caller.workspace_id, question)
+            before = place_of(request).bounds or None
+            answer = whereabouts.answer(self.caller.workspace_id, question, before)
         except whereabouts.Unanswerable as refused:
             raise Problem(400, str(refused), field="field") from None
-        return Response(shown(WhereShape, _body(answer)))
+        beyond = answer.beyond and onward(request, answer.beyond)
+        return Response(shown(WhereShape, {**_body(answer), "next": beyond}))
 
 
 def _body(answer: Answer) -> dict[str, Any]:
@@ -119,7 +127,7 @@ def _body(answer: Answer) -> dict[str, Any]:
             }
             for index in answer.indexes
         ],
-        "searched": answer.searched,
+        "searched_since": None if answer.since is None else moment(answer.since),
     }
 
 

@@ -10,12 +10,9 @@ from workflows.engine.indexing import KEY, form_at, meanings
 from workflows.storage import eventpages, indexed, log, sql
 from workflows.storage.eventpages import EventRow
 from workflows.storage.indexed import Field
-from workflows.storage.pages import Place
+from workflows.storage.pages import Bounds, Place
 from workflows.storage.stored import Stored, read_one
 
-_SEARCHED = 200_000  # offsets that a search by key looks through, in all channels together
-_SEARCHED_EACH = 20_000  # and in each channel at the most
-_AT_ONCE = 100  # channels in one statement
 _RECENT = 500  # events whose sources are tried for an id that isn't there (any more)
 _READ = 200  # events that are read to find those of a source
 _WORD = re.compile(r"(?:^|\s)(id|key|source)=")
@@ -48,68 +45,64 @@ def named_field(question: Question, paths: Iterable[str]) -> Question:
     return question._replace(any="", field=path, value=value)
 
 
+class Sought(NamedTuple):
+    """The newest events that fit, each with its source; and below which offsets a key is still to
+    be looked for (None: nowhere)."""
+
+    events: list[tuple[EventRow, str]]
+    beyond: Bounds | None
+
+
 def find(
-    channel_ids: Sequence[int], question: Question, fields: Sequence[Field], most: int
-) -> list[tuple[EventRow, str]]:
-    """The newest events of these channels that fit, at most `most`; each with its source.
+    channel_ids: Sequence[int],
+    question: Question,
+    fields: Sequence[Field],
+    most: int,
+    before: Bounds | None = None,
+) -> Sought:
+    """The newest events of these channels that fit, at most `most`.
 
     An id has an index, and a field must have one. So may a key; where it has none, it is looked
-    for among the newest `searched()` offsets. `fields` are all that the channels index.
+    for from the newest event on, for a moment only. With `before`, what an earlier answer had as
+    `beyond`, it goes on from there. `fields` are all that the channels index.
     """
     limit = _READ if question.source or question.field else most
     rows: dict[EventRow, None] = {}
     if question.field:
         among = [field for field in fields if field.path == question.field]
         rows.update(dict.fromkeys(indexed.find(among, question.value, limit)))
-        return _newest(rows, question, most)
-    wanted_id = question.id or question.any
-    if wanted_id:
-        by_id = eventpages.Wanted(id=wanted_id, key=question.key)
-        rows.update(dict.fromkeys(eventpages.page(channel_ids, by_id, Place({}), limit)[0]))
-    wanted_key = question.key or question.any
-    if wanted_key and not question.id:
-        keys = [field for field in fields if field.path == KEY]
-        rows.update(dict.fromkeys(indexed.find(keys, wanted_key, limit)))
+        return Sought(_newest(rows, question, most), None)
+    if before is None:
+        rows.update(dict.fromkeys(_by_index(channel_ids, question, fields, limit)))
+    key, beyond = question.key or question.any, None
+    if key and not question.id:
         others = _without_keys(channel_ids, fields)
-        window = searched(channel_ids, fields)
-        rows.update(dict.fromkeys(_by_key(others, wanted_key, window, limit)))
-    return _newest(rows, question, most)
+        wanted = eventpages.Wanted(key=key)
+        found, around = eventpages.page(others, wanted, Place(before or {}), limit)
+        rows.update(dict.fromkeys(found))
+        beyond = around.last
+    return Sought(_newest(rows, question, most), beyond)
 
 
-def searched(channel_ids: Sequence[int], fields: Sequence[Field]) -> int:
-    """How many offsets a search by key looks through in each channel that doesn't index it."""
-    among = len(_without_keys(channel_ids, fields))
-    return among and max(1_000, min(_SEARCHED_EACH, _SEARCHED // among))
+def _by_index(
+    channel_ids: Sequence[int], question: Question, fields: Sequence[Field], limit: int
+) -> list[EventRow]:
+    """The newest events of an id or key that an index knows of."""
+    rows: list[EventRow] = []
+    if wanted_id := question.id or question.any:
+        by_id = eventpages.Wanted(id=wanted_id, key=question.key)
+        rows += eventpages.page(channel_ids, by_id, Place({}), limit)[0]
+    key = question.key or question.any
+    if key and not question.id:
+        rows += indexed.find([field for field in fields if field.path == KEY], key, limit)
+    return rows
 
 
 def _without_keys(channel_ids: Sequence[int], fields: Sequence[Field]) -> list[int]:
-    """The channels that can't say by an index which events have a key."""
+    """The channels that can't say by an index which events have a key. One may index its key, at a
+    price for each append."""
     whole = {field.channel_id for field in fields if field.path == KEY and field.is_whole}
     return [channel_id for channel_id in channel_ids if channel_id not in whole]
-
-
-def _by_key(channel_ids: Sequence[int], key: str, window: int, limit: int) -> list[EventRow]:
-    """The newest events of a key: in each channel they lie in one partition, whose newest
-    `window` offsets are looked through. A channel may index its key, at a price for each append."""
-    out: list[EventRow] = []
-    for start in range(0, len(channel_ids), _AT_ONCE):
-        some = channel_ids[start : start + _AT_ONCE]
-        marks = ", ".join(["%s"] * len(some))
-        pieces, params = [], []
-        for channel_id, partitions in sql.fetch(
-            f"SELECT id, partitions FROM workflows_channel WHERE id IN ({marks})", some
-        ):
-            place = (channel_id, log.partition_of(key, partitions))
-            pieces.append(
-                'SELECT * FROM (SELECT channel_id, "partition", "offset", event_id, type, key,'
-                ' accepted_at FROM workflows_event WHERE channel_id = %s AND "partition" = %s'
-                ' AND "offset" >= (SELECT head - %s FROM workflows_head WHERE channel_id = %s'
-                ' AND "partition" = %s) AND key = %s ORDER BY "offset" DESC LIMIT %s) AS newest'
-            )
-            params += [*place, window, *place, key, limit]
-        if pieces:
-            out += [EventRow(*row) for row in sql.fetch(" UNION ALL ".join(pieces), params)]
-    return out
 
 
 def _newest(rows: Iterable[EventRow], question: Question, most: int) -> list[tuple[EventRow, str]]:

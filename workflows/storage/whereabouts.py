@@ -6,6 +6,7 @@ from workflows.engine.indexing import KEY, LONGEST_VALUE
 from workflows.storage import (
     backpressure,
     channels,
+    eventpages,
     flowrows,
     indexed,
     sought,
@@ -16,6 +17,7 @@ from workflows.storage import (
 from workflows.storage.eventpages import EventRow
 from workflows.storage.fates import Place, of_trace
 from workflows.storage.indexed import Field
+from workflows.storage.pages import Bounds
 from workflows.storage.parts import TraceRef
 from workflows.storage.runs import FIRST_SHADOW
 from workflows.storage.sought import Gone, Question
@@ -46,25 +48,30 @@ class Unanswerable(Exception):
 
 class Answer(NamedTuple):
     """The newest events that fit. `is_cut`: there are more; `gone`: what was accepted, but isn't
-    stored any more; `indexes`: the indexed fields that were asked; `searched`: offsets of each
-    other channel that a key was looked for in, 0 when none was."""
+    stored any more; `indexes`: the indexed fields that were asked; `beyond`: where to go on looking
+    for a key that no index knows, None when there is no more to look through; `since`: everything
+    that was accepted after this moment (Unix seconds) was looked through."""
 
     events: list[Found]
     is_cut: bool
     gone: list[Place]
     indexes: list[Field]
-    searched: int
+    beyond: Bounds | None
+    since: float | None
     field: str  # that was asked for; "" for an id or a key
 
 
-def answer(workspace_id: int, question: Question) -> Answer:
-    """Look everything up, by the indexes where there are some; the search by key is bounded.
-    Raises `Unanswerable` for a field that no channel indexes."""
+def answer(workspace_id: int, question: Question, before: Bounds | None = None) -> Answer:
+    """Look everything up, by the indexes where there are some; the search by key is bounded, and
+    goes on at `before`, the `beyond` of another answer. Raises `Unanswerable` for a field that no
+    channel indexes."""
     slugs = channels.slugs(workspace_id)
     fields = indexed.of_workspace(workspace_id)
     question = sought.named_field(question, {field.path for field in fields})
     _check_field(question, fields)
-    found = sought.find(sorted(slugs), question, fields, MOST_EVENTS + 1)
+    found, beyond = sought.find(sorted(slugs), question, fields, MOST_EVENTS + 1, before)
+    if len(found) > MOST_EVENTS:
+        beyond = None  # it would leave out the one that isn't shown
     told = [
         Found(
             row.event_id,
@@ -81,7 +88,7 @@ def answer(workspace_id: int, question: Question) -> Answer:
     wanted_id = "" if question.field else question.id or question.any
     gone = (
         []
-        if found or not wanted_id
+        if found or not wanted_id or before
         else sought.find_gone(sorted(slugs), wanted_id, question.source)
     )
     return Answer(
@@ -89,7 +96,8 @@ def answer(workspace_id: int, question: Question) -> Answer:
         len(found) > MOST_EVENTS,
         [_gone(place, slugs[place.channel_id]) for place in gone],
         [field for field in fields if field.path == (question.field or KEY)],
-        0 if question.field else sought.searched(sorted(slugs), fields),
+        beyond,
+        eventpages.looked_back_to(beyond) if beyond else None,
         question.field,
     )
 

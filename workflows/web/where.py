@@ -14,6 +14,7 @@ from workflows.storage.sought import read_question
 from workflows.storage.whereabouts import Found
 from workflows.web.access import Here, member
 from workflows.web.context import Crumb, page
+from workflows.web.paging import read_bounds, write_bounds
 
 _LONGEST = 1_200  # characters of a question: a long value, and what stands around it
 _UNTIL = {"gone": "Repeats are recognised until", "retrying": "Next attempt"}
@@ -46,9 +47,10 @@ def where(request: HttpRequest, here: Here) -> HttpResponse:
     """Answers `?q=`: an id, a key, or parts with names."""
     text = request.GET.get("q", "").strip().replace("\x00", "")[:_LONGEST]
     context: dict[str, Any] = {"asked": text}
+    before = read_bounds(request.GET.get("before", ""))
     if text:
         try:
-            answer = whereabouts.answer(here.workspace_id, read_question(text))
+            answer = whereabouts.answer(here.workspace_id, read_question(text), before or None)
         except whereabouts.Unanswerable as refused:
             return _page(request, here, {**context, "refused": str(refused)})
         context |= {
@@ -58,6 +60,8 @@ def where(request: HttpRequest, here: Here) -> HttpResponse:
             ],
             "gone": _lines(here, answer.gone),
             "answer": answer,
+            "older": write_bounds(answer.beyond or {}),
+            "looked_since": None if answer.since is None else _moment(answer.since),
             "growing": [
                 (index, _moment(index.since)) for index in answer.indexes if index.since is not None
             ],
