@@ -95,6 +95,11 @@ def test_it_starts_everything_and_a_stop_leaves_nothing(up: Callable[..., Up]) -
     for words in ("uvicorn eventflow.asgi", "w1@", "w2@", "eventflow beat", "valkey-server"):
         assert any(words in line for line in lines), words
     assert one.home.stat().st_mode & 0o777 == 0o700
+    doors, *others = (
+        os.getpriority(os.PRIO_PROCESS, one.pid_of(words) or 0)
+        for words in ("uvicorn", "w1@", "w2@", "eventflow beat")
+    )
+    assert min(others) > doors, "work gives way to the doors"
     assert one.end() == 0
     assert one.processes() == {}
     assert "Stopped." in one.output

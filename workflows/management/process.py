@@ -97,7 +97,7 @@ class Child:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env=dict(self._environment),
-            start_new_session=True,
+            process_group=0,  # in one session: Linux shares processors out by sessions first
         )
         self._watch.began(self._process.pid)
         assert self._process.stdout is not None
