@@ -5,7 +5,7 @@ whole number stays whole (`7 / 2` is 3; write `double(x) / 2` for 3.5); whole an
 mix freely otherwise; a missing key is an error, which `has(event.data.key)` prevents; a list can be
 searched for up to 9,999 items, all loops of an expression counted together, and one of at most
 2,500 items made into another (`map`, `filter`); what one node makes of one event by expressions has
-at most 4 MiB of text.
+at most 4 MiB of text; and what could take more than 128 MiB of memory on the way isn't begun.
 """
 
 import re
@@ -18,8 +18,10 @@ from typing import Any, Literal
 from cel_expr_python import cel
 from cel_expr_python.ext import ext_bindings, ext_encoders, ext_math, ext_optional, ext_strings
 
+from workflows.engine import celtree
 from workflows.engine.event import JSON
 from workflows.engine.expression_says import say_compile_error, say_evaluation_error, type_word
+from workflows.engine.growth import MOST_MEMORY, Growth
 from workflows.engine.numbers import overloads
 from workflows.engine.paths import Path, get_path
 from workflows.engine.plain import MOST_CHARACTERS, Converter, NotPlain, TooLarge
@@ -61,22 +63,27 @@ class EvaluationError(Exception):
 
 
 class Activation:
-    """An event bound for expressions. `event` is its CloudEvents object: read, don't change."""
+    """An event bound for expressions. `event` is its CloudEvents object: read, don't change.
+    `values` are all that was bound, by name."""
 
-    __slots__ = ("event", "native", "room")
+    __slots__ = ("event", "native", "room", "values")
 
-    def __init__(self, native: Any, event: Mapping[str, Any]) -> None:
-        self.native, self.event = native, event
+    def __init__(
+        self, native: Any, event: Mapping[str, Any], values: Mapping[str, Any] | None = None
+    ) -> None:
+        self.native, self.event, self.values = native, event, values or {}
         self.room = MOST_CHARACTERS  # that results may still have
 
 
 class Expression:
     """A compiled expression; make it with `compile_expression` or `Env.compile`."""
 
-    __slots__ = ("_multiplies", "_native", "_remakes", "source")
+    __slots__ = ("_growth", "_multiplies", "_native", "_remakes", "source")
 
     def __init__(self, source: str, native: Any) -> None:
         self.source, self._native = source, native
+        growth = Growth(celtree.read(native.serialize()))
+        self._growth = None if growth.is_tame else growth
         self._multiplies = bool(_MULTIPLIES.search(source))
         self._remakes: list[Path] = [
             tuple(path.translate(_NO_SPACE).split(".")[1:]) for path in _REMAKES.findall(source)
@@ -86,6 +93,10 @@ class Expression:
         """The value as plain JSON. Raises EvaluationError; never gives a silent default."""
         if self._remakes:
             self._check_lengths(activation)
+        if self._growth is not None and (most := self._growth.of(activation.values)) > MOST_MEMORY:
+            says = f"For this event it could take {most / 1_048_576:,.0f} MiB of memory"
+            most_of_all = f"at most {MOST_MEMORY >> 20} are allowed"
+            raise EvaluationError(f"{says}; {most_of_all}: {self.source}", "limit")
         try:
             result = self._native.eval(activation.native)
             value = result.value() if self._multiplies else result.plain_value()
@@ -174,7 +185,7 @@ class Env:
         native = dict(values)
         if "now" in native:
             native["now"] = datetime.fromtimestamp(native["now"], UTC)
-        return Activation(self._native.Activation(native), event or {})
+        return Activation(self._native.Activation(native), event or {}, values)
 
 
 @lru_cache(maxsize=1)
