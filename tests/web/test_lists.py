@@ -1,5 +1,7 @@
 """Do lists stay quick, and are their parts the same as the pages'?"""
 
+import html
+import re
 from collections.abc import Callable
 
 import pytest
@@ -75,6 +77,29 @@ def test_more_flows_mean_no_more_queries(
     client.get("/w/main/flows")  # the session remembers the workspace now
     with django_assert_max_num_queries(15):  # type: ignore[attr-defined]
         assert client.get(f"/w/main/{name}").status_code == 200
+
+
+def test_flows_are_listed_a_page_at_a_time_and_found_by_name_on_any(
+    world: World, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workflows.web.flows._ON_A_PAGE", 3)
+    for number in range(7):
+        make.published(make.order_document(f"flow-{number}"), world.space)
+    every = [flow.slug for flow in flowrows.of_workspace(world.space.pk)]
+    client, address, seen = browser("viewer"), "/w/main/flows", []
+    while address:
+        text = client.get(address).content.decode()
+        seen += re.findall(r'href="/w/main/flows/([^"/]+)"', _rows(text))
+        link = re.search(r'rel="next" href="([^"]+)"', text)
+        address = html.unescape(link[1]) if link else ""
+    assert seen == every
+    text = client.get("/w/main/flows?q=FLOW-6").content.decode()
+    assert re.findall(r'href="/w/main/flows/([^"/]+)"', _rows(text)) == ["flow-6"]
+    assert "No flow fits" in client.get("/w/main/flows?q=%25").content.decode()
+
+
+def _rows(page: str) -> str:
+    return page[page.index("<tbody") : page.index("</tbody>")]
 
 
 def test_pages_of_traces_repeat_and_skip_nothing(world: World) -> None:

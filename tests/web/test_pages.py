@@ -12,7 +12,7 @@ from django.test import Client
 from tests import make
 from tests.web.conftest import PASSWORD, World, drain, join
 from workflows.models import Event, Trace
-from workflows.storage import flows
+from workflows.storage import flowrows, flows
 from workflows.web.flowlines import MINUTES, lines, rate, sparkline
 from workflows.web.newevent import Refused, new_event
 from workflows.web.wellbeing import judge
@@ -198,12 +198,12 @@ def test_the_dot_is_the_same_on_the_page_and_alone(world: World, browser: Browse
 def test_the_list_tells_how_each_flow_is_doing(world: World) -> None:
     make.append(world.flow, [make.event("late")])
     flows.create(world.space.pk, "empty", "Empty")
-    draft, running = lines(world.space.pk)
+    draft, running = lines(flowrows.of_workspace(world.space.pk))
     assert (draft.state, draft.version, draft.spark.total) == ("draft", None, 0)
     assert (running.state, running.version) == ("ok", 1)
     assert (running.lag, running.dead, running.spark.total) == (1, 1, 3)
     flows.set_paused(world.flow, True)
-    assert lines(world.space.pk)[1].state == "paused"
+    assert lines(flowrows.of_workspace(world.space.pk))[1].state == "paused"
 
 
 def test_a_rate_is_that_of_the_last_sixty_seconds() -> None:

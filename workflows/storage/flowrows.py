@@ -37,6 +37,19 @@ def of_workspace(workspace_id: int) -> QuerySet[Flow]:
     return found.select_related("published").defer("published__document").order_by("name", "id")
 
 
+def page(workspace_id: int, text: str, after: str, limit: int) -> tuple[list[Flow], bool]:
+    """The flows that have the text in their name or slug, by name, from behind the one with the
+    slug `after` (if there is one) on; and whether more follow."""
+    found = of_workspace(workspace_id)
+    if text:
+        found = found.filter(_named(text))
+    last = Flow.objects.filter(workspace_id=workspace_id, slug=after).first() if after else None
+    if last is not None:
+        found = found.filter(Q(name__gt=last.name) | Q(name=last.name, pk__gt=last.pk))
+    flows = list(found[: limit + 1])
+    return flows[:limit], len(flows) > limit
+
+
 def slugs(workspace_id: int) -> dict[int, str]:
     """Flow id -> slug, for all of a workspace."""
     return dict(Flow.objects.filter(workspace_id=workspace_id).values_list("pk", "slug"))
@@ -44,5 +57,8 @@ def slugs(workspace_id: int) -> dict[int, str]:
 
 def named(workspace_id: int, text: str, limit: int) -> list[Flow]:
     """The flows that have the text in their name or slug."""
-    fits = Q(name__icontains=text) | Q(slug__icontains=text)
-    return list(of_workspace(workspace_id).filter(fits)[:limit])
+    return page(workspace_id, text, "", limit)[0]
+
+
+def _named(text: str) -> Q:
+    return Q(name__icontains=text) | Q(slug__icontains=text)

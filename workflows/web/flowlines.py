@@ -1,12 +1,12 @@
 """How are the flows of a workspace doing? Lines for the list, with a fixed number of queries."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from workflows.models import Flow
-from workflows.storage import figures, flowrows, traces
+from workflows.storage import figures, traces
 from workflows.storage.figures import FlowFigures
 
 MINUTES = 30
@@ -38,10 +38,9 @@ class Spark(NamedTuple):
 WIDTH, HEIGHT = 120, 24
 
 
-def lines(workspace_id: int, now: float | None = None) -> list[Line]:
-    """All flows of a workspace, by name."""
-    moment = time.time() if now is None else now
-    flows = list(flowrows.of_workspace(workspace_id))
+def lines(flows: Iterable[Flow], now: float | None = None) -> list[Line]:
+    """These flows, in their order."""
+    moment, flows = time.time() if now is None else now, list(flows)
     flow_ids = [flow.pk for flow in flows]
     minute = int(moment // 60)
     counts = traces.per_minute(flow_ids, minute - MINUTES + 1)

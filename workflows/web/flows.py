@@ -9,11 +9,12 @@ from django.utils.text import slugify
 from django.views.decorators.http import require_GET, require_http_methods
 
 from workflows.engine import flowfile, names
-from workflows.storage import flows
+from workflows.storage import flowrows, flows
 from workflows.web import flowlines
 from workflows.web.access import Here, flow_or_404, member
-from workflows.web.context import Crumb, flow_page, form_page, page, part, wants
+from workflows.web.context import Crumb, asked, flow_page, form_page, page, part, wants
 
+_ON_A_PAGE = 50
 _TAKEN = "There is a flow of that address already: choose another."
 
 
@@ -59,8 +60,16 @@ class FlowFile(forms.Form):
 @require_GET
 @member("viewer")
 def flow_list(request: HttpRequest, here: Here) -> HttpResponse:
-    """All flows and how they are doing."""
-    template, context = "workflows/flows/list.html", {"lines": flowlines.lines(here.workspace_id)}
+    """The flows by name and how they are doing, a page at a time."""
+    text, after = asked(request, "q"), asked(request, "after")
+    found, is_more = flowrows.page(here.workspace_id, text, after, _ON_A_PAGE)
+    context = {
+        "lines": flowlines.lines(found),
+        "named": text,
+        "after": after,
+        "next": found[-1].slug if is_more else "",
+    }
+    template = "workflows/flows/list.html"
     if wants(request, "rows"):
         return part(request, here, template, "rows", context)
     return page(request, here, template, context, section="flows", crumbs=[Crumb("Flows")])
