@@ -42,5 +42,5 @@ bench: ## measure speed against the peer, and write the figures down
 bench-large: ## measure parts, growth, memory and MILLIONS (5) of stored events: over an hour
 	$(TOOLS) -m tests.bench.parts --write
 	$(TOOLS) -m tests.bench.growth --write
-	$(TOOLS) -m tests.bench.large --millions $(or $(MILLIONS),5) --write
+	$(TOOLS) -m tests.bench.large --millions $(or $(MILLIONS),5) --database $(or $(DATABASE),sqlite) --write
 	$(TOOLS) -m tests.bench.memory --write

@@ -122,11 +122,12 @@ def prepare(flows: int, sink: str) -> list[int]:
 
     from tests import make
     from workflows.models import Channel, IndexedField
-    from workflows.storage import channels, indexed
+    from workflows.storage import channels, indexed, sql
 
     call_command("migrate", verbosity=0)
     ids = [make.published(document).pk for document in documents_for(flows, sink)]
-    indexed.choose(Channel.objects.get(slug="orders"), ["data.order_id"])
+    with sql.write():
+        indexed.choose(Channel.objects.get(slug="orders"), ["data.order_id"])
     IndexedField.objects.update(missing="")  # there are no events yet
     channels.forget()
     return ids
