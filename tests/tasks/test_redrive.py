@@ -20,6 +20,7 @@ from workflows.storage import (
     accounting,
     deadletters,
     flows,
+    redriveorder,
     redrives,
     redrivework,
 )
@@ -112,7 +113,7 @@ def test_two_runs_share_the_letters_and_take_none_twice() -> None:
     taken = [redrivework.take(run.pk, f"worker {run.pk}") for run in runs]
     for run in itertools.chain(*[taken] * 3):  # by turns, each having looked before the other acted
         assert run is not None
-        run, letters = redrivework.next_letters(run, 100)
+        run, letters = redriveorder.next_letters(run, 100)
         if letters:
             redrive._take_up(run, letters)
     assert Trace.objects.filter(run__gt=0).count() == 150
@@ -182,7 +183,7 @@ def test_a_worker_whose_lease_was_taken_over_changes_nothing() -> None:
     assert slow is not None
     Redrive.objects.update(due_at=0)
     assert redrivework.take(run.pk, "quick") is not None
-    slow, letters = redrivework.next_letters(slow, 100)
+    slow, letters = redriveorder.next_letters(slow, 100)
     with pytest.raises(redrivework.Lost):
         redrive._take_up(slow, letters)
     assert states() == ["open"] * 5
@@ -195,12 +196,12 @@ def test_a_cancelled_run_takes_up_no_more() -> None:
     run = start()
     taken = redrivework.take(run.pk, "worker")
     assert taken is not None
-    taken, letters = redrivework.next_letters(taken, 100)
+    taken, letters = redriveorder.next_letters(taken, 100)
     taken, _ = redrive._take_up(taken, letters)
     assert redrives.cancel(run.workspace_id, run.pk)
     assert not redrives.cancel(run.workspace_id, run.pk)
     with pytest.raises(redrivework.Lost):
-        redrive._take_up(*redrivework.next_letters(taken, 100))
+        redrive._take_up(*redriveorder.next_letters(taken, 100))
     redrivework.give_back(taken, 0.0)
     redrive.work_on(run.pk)
     assert figures(run) == ("cancelled", 150, 100, 0, 100)
@@ -252,20 +253,6 @@ def test_a_paced_run_takes_so_many_a_second() -> None:
     Redrive.objects.update(due_at=0)
     redrive.work_on(run.pk)
     assert figures(run)[2] == 4
-
-
-def test_letters_of_a_paused_flow_wait() -> None:
-    flow = failing()
-    kill(flow, 2)
-    flows.set_paused(flow, True)
-    run = make.redrive()
-    assert figures(run)[:3] == ("running", 2, 0)
-    assert "paused" in run.says
-    flows.set_paused(flow, False)
-    Redrive.objects.update(due_at=0)
-    while redrive.work_on(run.pk):
-        pass
-    assert figures(run) == ("done", 2, 2, 0, 2)
 
 
 def without_big(slug: str) -> dict[str, object]:

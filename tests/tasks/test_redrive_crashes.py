@@ -12,7 +12,6 @@ from workflows.models import DeadLetter, Flow, Redrive, Trace
 from workflows.storage import accounting, redrives
 from workflows.storage.deadgroups import Wanted
 from workflows.tasks import crashes, redrive, rerun
-from workflows.tasks import drain as drains
 
 
 def _died(count: int, deadly: int, monkeypatch: pytest.MonkeyPatch, is_crash: bool) -> Flow:
@@ -26,7 +25,6 @@ def _died(count: int, deadly: int, monkeypatch: pytest.MonkeyPatch, is_crash: bo
         make.append(flow, [make.event(one, data=data) for one in ids])
         drain(flow)
     assert DeadLetter.objects.count() == count
-    drains._batch_sizes.clear()
     return flow
 
 

@@ -1,4 +1,4 @@
-"""Which letters does a run over dead letters take up next, and how far is it?
+"""How far is a run over dead letters, and what has come of it?
 
 What a run takes up and how far it got are written in one transaction, so a worker that dies loses
 nothing and repeats nothing; who takes the row next goes on from there.
@@ -24,6 +24,14 @@ class Lost(Exception):
     """The run was cancelled, or another process works on it."""
 
 
+class Target(NamedTuple):
+    """Letters of one flow that failed alike."""
+
+    flow_id: int
+    fingerprint: str
+    begin: int = 0  # the letter behind which they are still to be taken up
+
+
 class Run(NamedTuple):
     """A run as a worker has taken it."""
 
@@ -31,7 +39,7 @@ class Run(NamedTuple):
     act: str
     by: str
     workspace_id: int
-    targets: tuple[tuple[int, str], ...]
+    targets: tuple[Target, ...]
     letters: tuple[int, ...]
     edit: bytes | None
     as_failed: bool
@@ -87,31 +95,11 @@ def take(run_id: int, owner: str) -> Run | None:
     values = {name: getattr(row, name) for name in Run._fields if name != "was_cut_off"}
     values |= {
         "taken": row.taken + 1,
-        "targets": tuple((flow_id, fingerprint) for flow_id, fingerprint in row.targets),
+        "targets": tuple(Target(*target) for target in row.targets),
         "letters": tuple(row.letters),
         "edit": None if row.edit is None else bytes(row.edit),
     }
     return Run(**values, was_cut_off=bool(row.owner))
-
-
-def next_letters(run: Run, limit: int) -> tuple[Run, list[int]]:
-    """The letters that come next, at most `limit`, and the run with the target they are of. None
-    are left when the list is empty."""
-    if run.letters:
-        ahead = [letter for letter in run.letters if letter > run.position][:limit]
-        return run, ahead
-    while run.target < len(run.targets):
-        flow_id, fingerprint = run.targets[run.target]
-        found = sql.fetch(
-            "SELECT id FROM workflows_deadletter WHERE flow_id = %s AND state = 'open'"
-            " AND fingerprint = %s AND id > %s AND id <= %s AND dead_at >= %s"
-            " ORDER BY id LIMIT %s",
-            (flow_id, fingerprint, run.position, run.bound, run.since, limit),
-        )
-        if found:
-            return run, [row[0] for row in found]
-        run = run._replace(target=run.target + 1, position=0)
-    return run, []
 
 
 def commit_slice(

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable
 from itertools import takewhile
 
-from workflows.storage import deadletters, redrivework
+from workflows.storage import deadletters, redriveorder, redrivework
 from workflows.storage.redrivework import Lost, Progress, Run
 from workflows.tasks import crashes, rerun
 from workflows.tasks.owner import owner
@@ -60,7 +60,7 @@ def _slice(run: Run) -> bool:
             redrivework.close(run, "stopped", f"Stopped: {run.failed} died again.")
             return _see_out(run)
         size = _size(run)
-        run, letters = redrivework.next_letters(run, max(size, 1))
+        run, letters = redriveorder.next_letters(run, max(size, 1))
         if not letters:
             redrivework.close(run, "done", _left(run.skipped))
             return _see_out(run)
@@ -113,9 +113,11 @@ def _take_up(run: Run, letters: list[int]) -> tuple[Run, str]:
     claimed = deadletters.claim(run.workspace_id, letters)
     if not claimed:
         return redrivework.move(run._replace(position=letters[-1]), Progress()), ""
+    claimed.sort(key=lambda one: letters.index(one.id))
     first = claimed[0]
     if first.paused:
-        return run, f"Waits: the flow {first.flow} is paused."
+        others = redriveorder.put_off(run)
+        return others or run, "" if others else f"Waits: the flow {first.flow} is paused."
     if run.was_cut_off or first.kind == crashes.KIND:
         return rerun.alone(run, first), ""
     together = takewhile(
