@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests import make
 from tests.tasks.test_redrive import failing, figures, kill, mended, start
 from workflows.models import DeadLetter, Redrive
 from workflows.storage import flows, redriveorder, redrivework
