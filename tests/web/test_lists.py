@@ -10,7 +10,7 @@ from django.test import Client
 from tests import make
 from tests.web.conftest import World, drain
 from workflows.models import Channel
-from workflows.storage import eventpages, flowrows, tracepages
+from workflows.storage import channels, eventpages, flowrows, tracepages
 from workflows.storage.pages import Entry, Place, Stream, gather
 from workflows.web import eventrows, tracerows
 from workflows.web.paging import read_bounds, write_bounds
@@ -96,6 +96,27 @@ def test_flows_are_listed_a_page_at_a_time_and_found_by_name_on_any(
     text = client.get("/w/main/flows?q=FLOW-6").content.decode()
     assert re.findall(r'href="/w/main/flows/([^"/]+)"', _rows(text)) == ["flow-6"]
     assert "No flow fits" in client.get("/w/main/flows?q=%25").content.decode()
+
+
+def test_channels_are_listed_a_page_at_a_time_shared_ones_first(
+    world: World, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workflows.web.channels._ON_A_PAGE", 3)
+    for number in range(4):
+        make.published(make.order_document(f"flow-{number}"), world.space)
+        channels.create(world.space.pk, f"shared-{number}")
+    shared, private = (
+        sorted(one.slug for one in Channel.objects.all() if (one.flow_id is None) is is_shared)
+        for is_shared in (True, False)
+    )
+    client, address, seen = browser("viewer"), "/w/main/channels", []
+    while address:
+        text = client.get(address).content.decode()
+        seen += re.findall(r'href="/w/main/events\?channel=([^"]+)"', text)
+        link = re.search(r'rel="next" href="([^"]+)"', text)
+        address = html.unescape(link[1]) if link else ""
+    assert seen == shared + private
+    assert "No channel fits" in client.get("/w/main/channels?q=%25").content.decode()
 
 
 def _rows(page: str) -> str:

@@ -5,7 +5,7 @@ import time
 from typing import NamedTuple
 
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 
 from workflows.engine.indexing import Indexed, field_of
 from workflows.models import Channel, Head
@@ -15,6 +15,7 @@ SEEN_SECONDS = 7 * 86_400.0
 DEFAULT_PARTITIONS = 8
 LAG_POLICIES = Channel.LagPolicy.choices
 _CACHE_SECONDS = 2.0
+_IS_PRIVATE = ExpressionWrapper(Q(flow__isnull=False), BooleanField())
 
 
 class ChannelRow(NamedTuple):
@@ -127,6 +128,20 @@ def of_workspace(workspace_id: int) -> QuerySet[Channel]:
     """All channels of a workspace by slug, private inboxes included, each with its flow."""
     found = Channel.objects.filter(workspace_id=workspace_id)
     return found.select_related("flow").order_by("slug")
+
+
+def page(workspace_id: int, text: str, after: str, limit: int) -> tuple[list[Channel], bool]:
+    """The channels that have the text in their slug, shared ones first, from behind the one with
+    the slug `after` (if there is one) on; and whether more follow."""
+    found = of_workspace(workspace_id)
+    if text:
+        found = found.filter(slug__icontains=text)
+    last = get(workspace_id, after) if after else None
+    if last is not None:
+        behind = Q(flow__isnull=last.flow_id is None, slug__gt=last.slug)
+        found = found.filter(behind | Q(flow__isnull=False) if last.flow_id is None else behind)
+    channels = list(found.order_by(_IS_PRIVATE, "slug")[: limit + 1])
+    return channels[:limit], len(channels) > limit
 
 
 def get(workspace_id: int, slug: str) -> Channel | None:

@@ -37,6 +37,12 @@ def of_workspace(workspace_id: int) -> QuerySet[Flow]:
     return found.select_related("published").defer("published__document").order_by("name", "id")
 
 
+def choices(workspace_id: int) -> list[Flow]:
+    """All flows of a workspace by name, with nothing but their names and slugs."""
+    found = Flow.objects.filter(workspace_id=workspace_id)
+    return list(found.only("name", "slug").order_by("name", "id"))
+
+
 def page(workspace_id: int, text: str, after: str, limit: int) -> tuple[list[Flow], bool]:
     """The flows that have the text in their name or slug, by name, from behind the one with the
     slug `after` (if there is one) on; and whether more follow."""

@@ -16,8 +16,10 @@ from workflows.engine.eventkey import key_refusal
 from workflows.engine.indexing import fields_refusal
 from workflows.storage import channeledits, channels, figures, indexed
 from workflows.web.access import NOT_HERE, Here, member
-from workflows.web.context import Crumb, form_page, page, part, wants
+from workflows.web.context import Crumb, asked, form_page, page, part, wants
 from workflows.web.naming import refusing
+
+_ON_A_PAGE = 50
 
 
 def _key_field() -> forms.CharField:
@@ -64,13 +66,17 @@ def _moment(seconds: float | None) -> datetime | None:
 @require_GET
 @member("viewer")
 def channel_list(request: HttpRequest, here: Here) -> HttpResponse:
-    """Shared channels first, the private inboxes of producers apart."""
-    found = list(channels.of_workspace(here.workspace_id))
+    """Shared channels first, the private inboxes of producers apart; a page at a time."""
+    named, after = asked(request, "q"), asked(request, "after")
+    found, is_more = channels.page(here.workspace_id, named, after, _ON_A_PAGE)
     how = figures.of_channels([channel.pk for channel in found])
     lines = [(one, how[one.pk], _moment(how[one.pk].oldest)) for one in found]
     context = {
         "shared": [line for line in lines if line[0].flow_id is None],
         "private": [line for line in lines if line[0].flow_id is not None],
+        "named": named,
+        "after": after,
+        "next": found[-1].slug if is_more else "",
     }
     template = "workflows/channels/list.html"
     if wants(request, "rows"):

@@ -48,7 +48,7 @@ def letter_list(request: HttpRequest, here: Here) -> HttpResponse:
         "since": request.GET.get("since", ""),
         "is_filtered": any(wanted),
         "periods": [(value, word) for value, (word, _) in deadrows.PERIODS.items()],
-        "flows": list(flowrows.of_workspace(here.workspace_id)),
+        "flows": flowrows.choices(here.workspace_id),
         "nodes": nodes,
         "kinds": kinds,
         "groups": groups,

@@ -30,7 +30,7 @@ def search(request: HttpRequest, here: Here) -> HttpResponse:
 
 
 def _found(workspace_id: int, text: str) -> dict[str, Any]:
-    flows = list(flowrows.of_workspace(workspace_id))
+    flows = flowrows.choices(workspace_id)
     channel_ids = list(channels.slugs(workspace_id))
     wanted = eventpages.Wanted(id=text)
     found = tracerows.lines(flows, tracepages.Wanted(event=text), {}, _OF_A_KIND)

@@ -61,7 +61,7 @@ def trace_list(request: HttpRequest, here: Here) -> HttpResponse:
         text=asked(request, "q"),
         run=str(runs.number(replay.mode, replay.pk)) if replay else run if run in _RUNS else "",
     )
-    flows = list(flowrows.of_workspace(here.workspace_id))
+    flows = flowrows.choices(here.workspace_id)
     chosen = [flow for flow in flows if flow.slug == slug] if slug else flows
     bounds = read_bounds(request.GET.get("before", ""))
     found = tracerows.lines(chosen, wanted, bounds, _ON_A_PAGE)
