@@ -48,8 +48,10 @@ def test_while_one_effect_tries_a_destination_no_other_one_does() -> None:
     while moment < start + TIME_OUT + EFFECT_MARGIN_SECONDS:
         found = sort([due(2), due(3)], moment)
         assert found.passed == []
-        assert {later - moment <= passage.PROBE_SECONDS for _, later in found.later} == {True}
-        moment = found.later[0][1]
+        assert {later.moment - moment <= passage.PROBE_SECONDS for _, later in found.later} == {
+            True
+        }
+        moment = found.later[0][1].moment
     # The one that tried it never came back: its process died.
     assert sort([due(2), due(3)], moment).probes == {(FLOW, 2)}
 
@@ -102,7 +104,7 @@ def test_a_rate_is_kept_in_every_span_of_time_and_used() -> None:
         for one in found.passed:
             del left[one.number]
             passed.append(now)
-        left.update({one.number: moment for one, moment in found.later})
+        left.update({one.number: later.moment for one, later in found.later})
     for i, start in enumerate(passed):
         for n, end in enumerate(passed[i:], 1):
             assert n <= BURST + PER_SECOND * (end - start) + 1e-6

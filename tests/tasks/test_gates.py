@@ -62,6 +62,32 @@ def test_a_node_keeps_its_limit_of_calls_at_once(sink: Sink) -> None:
     assert_balanced(flow)
 
 
+@pytest.mark.parametrize("per", ["node", "key", "destination"])
+def test_a_slot_that_becomes_free_is_used_at_once(sink: Sink, per: str) -> None:
+    flow = _flow(sink, limits={} if per == "destination" else {"at_once": 1, "per": per})
+    if per == "destination":
+        gates.set_limits(flow.workspace_id, sink.url, Limits(at_once=1))
+    begun = time.monotonic()
+    _send_keyed(flow, {"ada": 60})
+    wait_until(lambda: len(sink.calls) == 60, 20)
+    assert time.monotonic() - begun < 60 * passage._BUSY_SECONDS * 0.8
+    wait_until(lambda: _done(flow))
+    assert not Slot.objects.exists()
+    assert_balanced(flow)
+
+
+def test_a_retry_that_waits_is_not_made_earlier_by_a_free_slot(sink: Sink) -> None:
+    sink.answer = lambda call: (503 if call.json["id"] == "orders0" else 200, {}, b"")
+    retry = {"attempts": 2, "first_seconds": 60}
+    flow = _flow(sink, limits={"at_once": 1}, retry=retry)
+    _send(flow, 10)
+    wait_until(lambda: len(sink.calls) >= 10)
+    wait_until(lambda: Effect.objects.count() == 1)
+    jobs.tick()
+    assert len(sink.calls) == 10
+    assert Effect.objects.get().due_at > time.time() + 20
+
+
 def test_all_flows_together_keep_the_limit_of_a_destination(sink: Sink) -> None:
     sink.answer = counting = Counting()
     flows = [_flow(sink, slug) for slug in ("orders", "others")]

@@ -28,6 +28,7 @@ class Effect(models.Model):
     path = models.BigIntegerField()
     lane = models.CharField(max_length=255, null=True)
     destination = models.CharField(max_length=200, db_default="")  # whom it goes to
+    gate = models.CharField(max_length=255, db_default="")  # that it waits at for a slot
     since = models.FloatField(db_default=0)  # when the first call was due
     key = models.CharField(max_length=32)  # idempotency key
     request = models.BinaryField()
@@ -45,6 +46,9 @@ class Effect(models.Model):
                 fields=["flow", "node", "lane", "number"],
                 name="effect_lane",
                 condition=models.Q(lane__isnull=False),
+            ),
+            models.Index(
+                fields=["gate", "due_at"], name="effect_at_gate", condition=~models.Q(gate="")
             ),
         )
 

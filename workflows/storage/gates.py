@@ -4,6 +4,7 @@ Gates of destinations are made here: by somebody who limits one, or by failures 
 breaker. Gates of limited nodes and keys are made by what passes them (`passage`).
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -127,10 +128,20 @@ def close_breaker(workspace_id: int, destination: str) -> None:
 
 
 def leave(flow_id: int, numbers: Sequence[int]) -> None:
-    """Give back the slots of effects that were answered."""
-    if numbers:
-        marks = ", ".join(["%s"] * len(numbers))
+    """Give back the slots of effects that were answered; as many that wait for them are due now."""
+    if not numbers:
+        return
+    marks = ", ".join(["%s"] * len(numbers))
+    left = sql.fetch(
+        f"DELETE FROM workflows_slot WHERE flow_id = %s AND number IN ({marks}) RETURNING gate",
+        (flow_id, *numbers),
+    )
+    # Whoever takes effects has their rows: passed over, so that nobody waits for anybody here.
+    lock = " FOR UPDATE SKIP LOCKED" if sql.is_postgres() else ""
+    for gate, count in Counter(gate for (gate,) in left).items():
         sql.execute(
-            f"DELETE FROM workflows_slot WHERE flow_id = %s AND number IN ({marks})",
-            (flow_id, *numbers),
+            f"UPDATE workflows_effect SET due_at = {sql.now_sql()}, gate = ''"
+            " WHERE (flow_id, number) IN (SELECT flow_id, number FROM workflows_effect"
+            f" WHERE gate = %s AND gate <> '' ORDER BY due_at LIMIT %s{lock})",
+            (gate, count),
         )

@@ -14,7 +14,7 @@ from workflows.storage.gates import Gate
 from workflows.storage.work import EFFECT_MARGIN_SECONDS
 
 PROBE_SECONDS = 2.0  # while one effect tries a destination, the others look again so often
-_BUSY_SECONDS = 0.05  # when to look again for a slot
+_BUSY_SECONDS = 0.05  # when to look again for a slot, should nobody say that one is free
 _LONGEST_WAIT_SECONDS = 5.0  # until what waits for a limit asks again: it may be another by then
 BURST_SECONDS = 0.5  # what a rate didn't use of this time may go out together
 
@@ -44,12 +44,19 @@ class Shut(NamedTuple):
     until: float
 
 
+class Later(NamedTuple):
+    """When to ask again, and the gate at which a slot is waited for, if it is one."""
+
+    moment: float
+    gate: str = ""
+
+
 class Sorted(NamedTuple):
-    """What may go out; the others with their new due times; of what may go out, by (flow, number),
+    """What may go out; when to ask again for the others; of what may go out, by (flow, number),
     what has a slot and what tries a destination that is down; and what is shut from now on."""
 
     passed: list[Due]
-    later: list[tuple[Due, float]]
+    later: list[tuple[Due, Later]]
     slotted: set[tuple[int, int]]
     probes: set[tuple[int, int]]
     shut: list[Shut]
@@ -145,20 +152,21 @@ class _Passage:
             )
         )
 
-    def ask(self, names: Sequence[str]) -> float | None:
+    def ask(self, names: Sequence[str]) -> Later | None:
         """None when all these gates let one through now; else when to ask again."""
-        later = [moment for moment in map(self._ask, names) if moment is not None]
+        later = [later for later in map(self._ask, names) if later is not None]
         return max(later) if later else None
 
-    def _ask(self, name: str) -> float | None:
+    def _ask(self, name: str) -> Later | None:
         gate = self._gates[name]
         shut_until = self._shut_until(name)
         if shut_until is not None:
-            return shut_until
+            return Later(shut_until)
         if gate.at_once and self._used[name] >= gate.at_once:
-            return self._queue(name, self._now + _BUSY_SECONDS, _BUSY_SECONDS / gate.at_once)
+            step = _BUSY_SECONDS / gate.at_once
+            return Later(self._queue(name, self._now + _BUSY_SECONDS, step), name)
         if gate.per_second and self._next_at[name] > self._now:
-            return self._queue(name, self._next_at[name], 1 / gate.per_second)
+            return Later(self._queue(name, self._next_at[name], 1 / gate.per_second))
         return None
 
     def _shut_until(self, name: str) -> float | None:

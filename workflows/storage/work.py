@@ -73,7 +73,7 @@ def take_effects(
     """Take up to `limit` due effects; each one's lease is its time-out and a margin."""
     due, params = _due("workflows_effect", limit, busy)
     rows = sql.fetch(
-        "UPDATE workflows_effect SET owner = %s, attempt = attempt + 1,"
+        "UPDATE workflows_effect SET owner = %s, attempt = attempt + 1, gate = '',"
         f" due_at = {sql.now_sql()} + timeout_seconds + {EFFECT_MARGIN_SECONDS}"
         f" WHERE (flow_id, number) IN ({due})"
         ' RETURNING flow_id, number, version_id, node, subscription_id, "partition", "offset",'
@@ -101,12 +101,13 @@ def take_effects(
     ]
 
 
-def postpone_effects(owner: str, later: Sequence[tuple[int, int, float]]) -> None:
-    """Give taken effects back uncalled, due at another moment: (flow, number, moment)."""
+def postpone_effects(owner: str, later: Sequence[tuple[int, int, float, str]]) -> None:
+    """Give taken effects back uncalled, due at another moment, and earlier where a slot of a gate
+    becomes free: (flow, number, moment, gate or "")."""
     sql.update_many(
         "workflows_effect",
-        "owner = '', attempt = attempt - 1, due_at = v.due",
-        "f, n, due, o",
+        "owner = '', attempt = attempt - 1, due_at = v.due, gate = v.gate",
+        "f, n, due, gate, o",
         "flow_id = v.f AND number = v.n AND owner = v.o",
         [(*one, owner) for one in later],
     )

@@ -117,7 +117,7 @@ def hold_back(taken: Sequence[TakenEffect], free: Container[tuple[int, int]]) ->
         for row, limits in asking
     ]
     found = passage.sort(due, dbclock.now())
-    later = [(*one.place, moment) for one, moment in found.later]
+    later = [(*one.place, *when) for one, when in found.later]
     work.postpone_effects(owner(), later)
     for one in found.shut:
         work.postpone_destination(one.workspace_id, one.destination, one.until)
@@ -126,7 +126,7 @@ def hold_back(taken: Sequence[TakenEffect], free: Container[tuple[int, int]]) ->
         [row for row in taken if (row.flow_id, row.number) not in held],
         found.slotted,
         found.probes,
-        min((moment + _TICK_SECONDS for _, moment in found.later), default=None),
+        min((when.moment + _TICK_SECONDS for _, when in found.later), default=None),
     )
 
 

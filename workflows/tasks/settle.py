@@ -121,7 +121,7 @@ def _end(parked: Sequence[Parked]) -> None:
     numbers = {flow_id: where.first_effect for flow_id, where in landed.items()}
     for _, walked in asked:
         numbers[walked.flow_id] = walked.begin(numbers[walked.flow_id], begun)
-    if any(where.freed for where in landed.values()):
+    if any(where.freed for where in landed.values()) or any(part.slots for part in merged):
         performer().look()
     channel_ids = {item.channel_id for part in merged for item in part.published}
     announce(landed, merged, channel_ids)
