@@ -8,6 +8,8 @@ import pytest
 from tests import make
 from tests.api.client import person, program
 from workflows.models import DeadLetter, Flow, Redrive, Subscription
+from workflows.storage import deadpages
+from workflows.storage.pages import Search
 from workflows.tasks import process
 from workflows.tasks.drain import drain_slice
 from workflows.tasks.redrive import work_on
@@ -66,8 +68,27 @@ def test_more_letters_mean_no_more_queries(
 ) -> None:
     dying("one", *[NOTE] * 8)
     api = program("traces:read")
-    with django_assert_max_num_queries(3):
+    with django_assert_max_num_queries(6):
         assert len(api.all("dead-letters")) == 8
+
+
+@pytest.mark.parametrize(
+    "query", ["", "flow=one", "state=open", "node=big", "kind=expression", "flow=one&state=open"]
+)
+def test_pages_of_letters_repeat_and_skip_nothing(
+    query: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deadpages, "Search", lambda: Search(2, 0.0))
+    dying("two", NOTE)
+    dying("one", *[NOTE] * 3, *[TEXT] * 3)
+    api = program("traces:read")
+    found = DeadLetter.objects.order_by("-id").values_list("pk", "flow__slug")
+    wanted = [pk for pk, slug in found if slug == "one" or "flow=" not in query]
+    assert [row["id"] for row in api.all(f"dead-letters?limit=2&{query}")] == wanted
+    alike = found.filter(flow__slug="one").first()
+    assert alike is not None
+    one = api.expect(200, "GET", f"dead-letters/{alike[0]}")["fingerprint"]
+    assert len(api.all(f"dead-letters?limit=2&flow=one&fingerprint={one}")) == 3
 
 
 def test_many_are_counted_first_and_then_run_again() -> None:

@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from workflows.api import redrives as runs
 from workflows.api.auth import OPERATE, READ_TRACES
-from workflows.api.base import ApiView, newest_first, shown
+from workflows.api.base import ApiView, shown
 from workflows.api.deadshapes import (
     DeadGroupShape,
     DeadLetterShape,
@@ -21,7 +21,7 @@ from workflows.api.problems import Problem
 from workflows.api.reading import read_body
 from workflows.api.schema import operation
 from workflows.models import DeadLetter
-from workflows.storage import deadgroups, deadletters, redrives
+from workflows.storage import deadgroups, deadletters, deadpages, redrives
 from workflows.storage.deadgroups import Group
 from workflows.storage.pages import Cut
 from workflows.storage.parts import TraceRef
@@ -85,9 +85,10 @@ class DeadLetterList(ApiView):
             "flow": "Dead letters of this flow.",
             "state": f"One of {', '.join(_STATES)}; all by default.",
             "fingerprint": "Those that failed in the same way.",
-            "node": "Those that died at this node.",
-            "kind": "Those with failures of this kind.",
-            "since": "Those that died since this moment.",
+            "node": "Those that died at this node. A page then looks back for a moment only, and"
+            " may be short: `next` goes on.",
+            "kind": "Those with failures of this kind; as with `node`.",
+            "since": "Those that died since this moment; as with `node`.",
             "redrive": "Those that this run took up.",
         },
     )
@@ -106,8 +107,9 @@ class DeadLetterList(ApiView):
             _since(self),
             int(run or 0),
         )
-        found = deadletters.listed(self.caller.workspace_id, wanted)
-        return newest_first(request, found, DeadLetterShape, _row)
+        limit, place = limit_of(request), place_of(request)
+        letters, around = deadpages.page(self.caller.workspace_id, wanted, place, limit)
+        return woven(request, around, shown(DeadLetterShape, [_row(one) for one in letters]))
 
 
 class DeadGroupList(ApiView):

@@ -18,7 +18,6 @@ from workflows.web import deadrows
 from workflows.web.access import NOT_HERE, Here, member
 from workflows.web.context import Crumb, page
 from workflows.web.jsonview import coloured, pretty
-from workflows.web.paging import read_number
 from workflows.web.steps import todo_for
 
 _ON_A_PAGE = 50
@@ -66,7 +65,7 @@ def _group(request: HttpRequest, here: Here, wanted: Wanted) -> HttpResponse:
     state = request.GET.get("state") or DeadLetter.State.OPEN
     state = state if state in DeadLetter.State.values else ""
     asked = deadletters.Wanted(wanted.flow, state, wanted.fingerprint)
-    before = read_number(request.GET.get("before", ""))
+    before = request.GET.get("before", "")
     found, older = deadrows.letters(here.workspace_id, asked, before, _ON_A_PAGE)
     flow = flowrows.find(here.workspace_id, wanted.flow)
     group = flow and deadgroups.named(flow.pk, wanted.fingerprint)

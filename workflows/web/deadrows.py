@@ -9,9 +9,9 @@ from django.http import QueryDict
 from django.utils.safestring import SafeString
 
 from workflows.models import DeadLetter, Redrive
-from workflows.storage import deadgroups, deadletters, keyset
+from workflows.storage import deadgroups, deadletters, deadpages
 from workflows.storage.deadgroups import Wanted
-from workflows.storage.keyset import Beyond
+from workflows.storage.pages import Place
 from workflows.storage.parts import TraceRef
 from workflows.web.jsonview import coloured
 from workflows.web.paging import read_bounds, write_bounds
@@ -108,12 +108,11 @@ def groups(
 
 
 def letters(
-    workspace_id: int, wanted: deadletters.Wanted, before: int | None, limit: int
-) -> tuple[list[Letter], int | None]:
-    """The newest letters that the filters leave, and the id before which the next page begins."""
-    found = deadletters.listed(workspace_id, wanted)
-    rows, is_more = keyset.page(found, "id", Beyond(before), limit, newest_first=True)
-    return [letter(row) for row in rows], rows[-1].pk if is_more else None
+    workspace_id: int, wanted: deadletters.Wanted, before: str, limit: int
+) -> tuple[list[Letter], str]:
+    """The newest letters that the filters leave, and the cursor of the page after this one."""
+    rows, around = deadpages.page(workspace_id, wanted, Place(read_bounds(before)), limit)
+    return [letter(row) for row in rows], write_bounds(around.last or {})
 
 
 def letter(row: DeadLetter) -> Letter:

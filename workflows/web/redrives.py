@@ -85,7 +85,7 @@ def run(request: HttpRequest, here: Here, number: int) -> HttpResponse:
     outcome = request.GET.get("outcome", "")
     outcome = outcome if outcome in _OUTCOMES else ""
     wanted = deadletters.Wanted(redrive=row.pk, outcome=outcome)
-    before = read_number(request.GET.get("before", ""))
+    before = request.GET.get("before", "")
     letters, older = deadrows.letters(here.workspace_id, wanted, before, _ON_A_PAGE)
     context = {
         "run": deadrows.run(row),
