@@ -3,14 +3,17 @@
 import hashlib
 import hmac
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from django.db import transaction
 
 from tests import make
 from tests.servers import Stack, wait_until
+from workflows.management.installation import answers_healthy
 from workflows.models import Connection, Event, Hook, Rejected
-from workflows.storage import channeledits, channels, people
+from workflows.storage import channeledits, channels, people, sql
 from workflows.storage.seal import seal
 
 pytestmark = [pytest.mark.serial, pytest.mark.django_db(transaction=True)]
@@ -190,3 +193,19 @@ def test_a_wrong_token_is_not_kept_whatever_header_it_came_in(doors: Stack) -> N
     (kept,) = Rejected.objects.values_list("headers", flat=True)
     assert kept["x-kind"] == "order"
     assert "s3cre" not in json.dumps(kept)
+
+
+def test_a_writer_that_takes_long_holds_up_events_but_not_the_pages(doors: Stack) -> None:
+    _channel()
+    url = f"{doors.base_url}/api/v1/events?channel=orders"
+    token = make.token(None, "events:write")
+    assert make.post(url, {"id": "a", "type": "T"}, token)[0] == 202
+    with ThreadPoolExecutor(1) as sender:
+        with transaction.atomic():
+            sql.execute("UPDATE workflows_head SET head = head")
+            sent = sender.submit(make.post, url, {"id": "b", "type": "T"}, token)
+            for _ in range(20):
+                assert answers_healthy("127.0.0.1", doors.port)
+            assert not sent.done()
+        assert sent.result(20)[0] == 202
+    assert set(Event.objects.values_list("event_id", flat=True)) == {"a", "b"}

@@ -5,11 +5,11 @@ import time
 from collections.abc import Callable
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from tests import make
 from workflows.models import Event, Head, Seen
-from workflows.storage import channels, log, stored
+from workflows.storage import channels, log, sql, stored
 from workflows.tasks.context import incoming
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -32,6 +32,28 @@ def test_offsets_are_dense_and_in_the_order_of_arrival() -> None:
     places = _append(channel, "a", "b") + _append(channel, "c")
     assert [place.offset for place in places] == [0, 1, 2]
     assert [row.event_id for row in stored.read(channel.id, [(0, 0, 10)])] == ["a", "b", "c"]
+
+
+def test_who_wont_wait_appends_only_where_nobody_writes_and_all_is_new() -> None:
+    channel = _channel()
+    _append(channel, "a")
+
+    def append_at_once(*ids: str) -> list[log.Position] | None:
+        batch = [incoming(channel, make.event(one)) for one in ids]
+        return log.append_at_once(batch, time.time())
+
+    with transaction.atomic():
+        sql.execute("UPDATE workflows_head SET head = head")
+        assert append_at_once("b") is None
+    assert append_at_once("b", "a") is None
+    assert Event.objects.count() == 1
+    places = append_at_once("b", "c")
+    if sql.is_postgres():  # there each statement is waited for
+        assert places is None
+    else:
+        assert _append(channel, "b", "c") == [
+            place._replace(duplicate=True) for place in places or []
+        ]
 
 
 def test_the_same_key_lands_in_the_same_partition_as_ever() -> None:

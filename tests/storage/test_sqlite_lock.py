@@ -80,3 +80,15 @@ def test_a_forked_child_does_not_share_its_parents_turn(tmp_path: Path) -> None:
     # Two processes write to the queue, so what they say may come in either order.
     assert sorted([out.get(timeout=20), out.get(timeout=20)]) == ["child", "parent"]
     process.join(10)
+
+
+def test_who_wont_wait_gets_the_turn_only_if_it_is_free(tmp_path: Path) -> None:
+    one, other = WriteLock(str(tmp_path / "lock")), WriteLock(str(tmp_path / "lock"))
+    assert one.acquire_at_once()
+    assert not one.acquire_at_once(), "another thread has it"
+    assert not other.acquire_at_once(), "another process has it"
+    one.release()
+    assert other.acquire_at_once()
+    other.release()
+    assert one.acquire_at_once()
+    one.release()

@@ -1,28 +1,31 @@
-"""How do many requests share one commit? One thread takes all that has queued up meanwhile.
+"""How do many requests share one commit? All that has come in meanwhile goes into the next one.
 
-With no load nothing waits; under load the batches grow by themselves (group commit).
+With no load nothing waits; under load the groups grow by themselves (group commit). A small group
+is committed in the event loop's own thread while that takes no longer than handing it over: nobody
+else writes, the disk is quick. All else is done by a thread.
 """
 
 import asyncio
-import logging
 import queue
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from django.db import close_old_connections
 
-from workflows.storage import cursors
 from workflows.storage import log as event_log
 from workflows.storage.log import Incoming, Position
-from workflows.tasks.nudge import Nudger
+from workflows.tasks.nudger import Nudger
 
-log = logging.getLogger(__name__)
 _MOST_EVENTS = 2_000  # in one transaction
 _MOST_REQUESTS = 256  # handed over at once
-_READERS_SECONDS = 1.0
+_MOST_IN_LOOP = 128  # events: some 3 ms
+_SLOW_SECONDS = 0.02  # a commit that takes longer is a thread's affair, and so are the next ones
+_REST_SECONDS = 5.0
 
-_Waiting = tuple[Sequence[Incoming], asyncio.AbstractEventLoop, "asyncio.Future[list[Position]]"]
+_Future = asyncio.Future[list[Position]]
+_Waiting = tuple[Sequence[Incoming], asyncio.AbstractEventLoop, _Future]
+_Answered = tuple[_Future, list[Position]]
 
 
 class Appender:
@@ -32,7 +35,7 @@ class Appender:
         self._queue: queue.SimpleQueue[list[_Waiting]] = queue.SimpleQueue()
         self._arrived: dict[asyncio.AbstractEventLoop, list[_Waiting]] = {}
         self._nudger = Nudger()
-        self._readers: dict[int, tuple[float, list[int]]] = {}
+        self._slow_until = 0.0  # monotonic
         threading.Thread(target=self._run, name="append", daemon=True).start()
 
     async def append(self, batch: Sequence[Incoming]) -> list[Position]:
@@ -47,13 +50,29 @@ class Appender:
         return await future
 
     def _hand_over(self, loop: asyncio.AbstractEventLoop, before: int) -> None:
-        """Give the thread what has come in, once a turn of the loop brings nothing more: groups are
-        whole, and while they grow the two don't fight for the interpreter."""
+        """Commit what has come in once a turn of the loop brings nothing more, so that groups are
+        whole."""
         arrived = self._arrived[loop]
         if before < len(arrived) < _MOST_REQUESTS:
             loop.call_soon(self._hand_over, loop, len(arrived))
-        else:
-            self._queue.put(self._arrived.pop(loop))
+            return
+        waiting = self._arrived.pop(loop)
+        if not self._commit_in_loop(waiting):
+            self._queue.put(waiting)
+
+    def _commit_in_loop(self, waiting: list[_Waiting]) -> bool:
+        """Whether it has been done."""
+        begun = time.monotonic()
+        if begun < self._slow_until or sum(len(one[0]) for one in waiting) > _MOST_IN_LOOP:
+            return False
+        places = event_log.append_at_once([item for one in waiting for item in one[0]], time.time())
+        if time.monotonic() > begun + _SLOW_SECONDS:
+            self._slow_until = time.monotonic() + _REST_SECONDS
+        if places is None:
+            return False
+        _answer(zip((one[2] for one in waiting), _shared_out(waiting, places), strict=True))
+        self._nudge(places)
+        return True
 
     def _run(self) -> None:
         while True:
@@ -75,51 +94,33 @@ class Appender:
                 for one in waiting:
                     self._commit([one])
                 return
-            self._answer(waiting, problem)
+            _, loop, future = waiting[0]
+            loop.call_soon_threadsafe(_fail, future, problem)
             return
-        start = 0
-        answers: list[list[Position]] = []
-        for batch, _, _ in waiting:
-            answers.append(places[start : start + len(batch)])
-            start += len(batch)
-        self._answer(waiting, answers)
-        self._nudge({place.channel_id for place in places if not place.duplicate})
+        by_loop: dict[asyncio.AbstractEventLoop, list[_Answered]] = {}
+        for one, own in zip(waiting, _shared_out(waiting, places), strict=True):
+            by_loop.setdefault(one[1], []).append((one[2], own))
+        for loop, answered in by_loop.items():  # one call into each, however many wait there
+            loop.call_soon_threadsafe(_answer, answered)
+        self._nudge(places)
 
-    def _answer(
-        self, waiting: list[_Waiting], answers: list[list[Position]] | BaseException
-    ) -> None:
-        """Wake the requests: one call into each loop, however many wait there."""
-        by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Waiting, object]]] = {}
-        for i, one in enumerate(waiting):
-            answer = answers if isinstance(answers, BaseException) else answers[i]
-            by_loop.setdefault(one[1], []).append((one, answer))
-        for loop, ready in by_loop.items():
-            loop.call_soon_threadsafe(_resolve, ready)
-
-    def _nudge(self, channel_ids: set[int]) -> None:
-        try:
-            self._nudge_readers(channel_ids)
-        except Exception:
-            log.exception("readers not nudged, the sweep will find the lag")
-
-    def _nudge_readers(self, channel_ids: set[int]) -> None:
-        now = time.monotonic()
-        stale = [
-            channel_id
-            for channel_id in channel_ids
-            if self._readers.get(channel_id, (0.0, []))[0] < now
-        ]
-        for channel_id, readers in cursors.readers_of(stale).items():
-            self._readers[channel_id] = (now + _READERS_SECONDS, readers)
-        for channel_id in channel_ids:
-            self._nudger.nudge(self._readers[channel_id][1])
+    def _nudge(self, places: list[Position]) -> None:
+        self._nudger.nudge_readers({one.channel_id for one in places if not one.duplicate})
 
 
-def _resolve(ready: list[tuple[_Waiting, object]]) -> None:
-    for (_, _, future), answer in ready:
-        if future.done():  # the client went away
-            continue
-        if isinstance(answer, BaseException):
-            future.set_exception(answer)
-        else:
-            future.set_result(answer)  # type: ignore[arg-type]
+def _shared_out(waiting: list[_Waiting], places: list[Position]) -> Iterator[list[Position]]:
+    start = 0
+    for batch, _, _ in waiting:
+        yield places[start : start + len(batch)]
+        start += len(batch)
+
+
+def _answer(answered: Iterable[_Answered]) -> None:
+    for future, places in answered:
+        if not future.done():  # the client may have gone away
+            future.set_result(places)
+
+
+def _fail(future: _Future, problem: BaseException) -> None:
+    if not future.done():
+        future.set_exception(problem)

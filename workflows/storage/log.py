@@ -5,6 +5,7 @@ each append advances the partition's head row and commits at once (DESIGN sectio
 """
 
 import hashlib
+import sqlite3
 import zlib
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -65,6 +66,16 @@ def append(batch: Sequence[Incoming], now: float) -> list[Position]:
     except IntegrityError:  # some were seen before: which ones?
         with sql.write():
             return append_within(batch, now)
+
+
+def append_at_once(batch: Sequence[Incoming], now: float) -> list[Position] | None:
+    """`append` for a thread that must not wait. None, and nothing is stored, where it would have
+    to, or if some of the events were seen before."""
+    try:
+        with sql.write_at_once() as is_begun:
+            return _append_fresh(batch, now) if is_begun else None
+    except sqlite3.Error:  # whatever it is, `append` meets it too
+        return None
 
 
 def _append_fresh(batch: Sequence[Incoming], now: float) -> list[Position]:

@@ -3,12 +3,15 @@
 The few places where the two differ ask `is_postgres()`.
 """
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from functools import lru_cache
 from typing import Any
 
 from django.db import connection, transaction
+
+from workflows.storage.sqlite.direct import Direct
 
 _ROWS = 64  # in one statement
 
@@ -24,6 +27,20 @@ def column(text: str, limit: int = 255) -> str:
     """Text as a narrow column keeps it, for lists and look-ups: cut, and without NUL, which
     PostgreSQL refuses. What a flow derives may be anything; the payload keeps it whole."""
     return text.replace("\x00", "\ufffd")[:limit]
+
+
+class _Thread(threading.local):
+    """What a thread writes on, where that isn't Django's connection."""
+
+    direct: Direct | None = None
+    cursors: Any = None  # of the transaction that `write_at_once` has begun
+
+
+_thread = _Thread()
+
+
+def _cursor() -> AbstractContextManager[Any]:
+    return connection.cursor() if _thread.cursors is None else closing(_thread.cursors.cursor())
 
 
 def is_postgres() -> bool:
@@ -42,14 +59,14 @@ def database_now() -> float:
 
 def fetch(sql: str, params: Sequence[Any] = ()) -> list[Row]:
     """All rows of a query (or of a statement with RETURNING)."""
-    with connection.cursor() as cursor:
+    with _cursor() as cursor:
         cursor.execute(sql, params)
         return list(cursor.fetchall())
 
 
 def execute(sql: str, params: Sequence[Any] = ()) -> int:
     """Run one statement; how many rows it touched."""
-    with connection.cursor() as cursor:
+    with _cursor() as cursor:
         cursor.execute(sql, params)
         return int(cursor.rowcount)
 
@@ -114,7 +131,7 @@ def _parts(rows: Sequence[Sequence[Any]]) -> Iterator[Sequence[Sequence[Any]]]:
 def _run(statement: str, rows: Sequence[Sequence[Any]]) -> list[Row]:
     """One statement for many rows: a driver lets go of the interpreter lock once a row it steps
     through, and has to fight for it each time when other threads are busy."""
-    with connection.cursor() as cursor:
+    with _cursor() as cursor:
         cursor.execute(statement, [value for row in rows for value in row])
         return list(cursor.fetchall()) if cursor.description else []
 
@@ -132,6 +149,24 @@ def _marks(rows: int, width: int, mark: str) -> str:
 def write() -> AbstractContextManager[Any]:
     """One write transaction, kept as short as the writes in it. When it ends, it is on disk."""
     return transaction.atomic()
+
+
+@contextmanager
+def write_at_once() -> Iterator[bool]:
+    """`write` for a thread that must not wait, such as an event loop's; whether it has begun. It
+    hasn't if somebody else is writing, or on PostgreSQL, where each statement is waited for. Takes
+    what has SQLite's own marks only. Raises `sqlite3.Error`."""
+    if is_postgres():
+        yield False
+        return
+    if _thread.direct is None:
+        _thread.direct = Direct(connection.settings_dict)
+    with _thread.direct.transaction() as begun:
+        _thread.cursors = begun
+        try:
+            yield begun is not None
+        finally:
+            _thread.cursors = None
 
 
 @contextmanager

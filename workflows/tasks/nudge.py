@@ -5,8 +5,6 @@ a short life), and one that is lost is made good by the sweep.
 """
 
 import logging
-import threading
-import time
 from collections.abc import Iterable
 from functools import cache
 
@@ -15,7 +13,6 @@ from django.conf import settings
 
 log = logging.getLogger(__name__)
 _KEY_MILLISECONDS = 1000
-_REST_SECONDS = 0.003  # between two rounds of nudges: a drain that runs needs none
 _away = False  # said once, not at every nudge
 
 
@@ -74,28 +71,3 @@ def clear(subscription_id: int) -> None:
         connection().delete(key_of(subscription_id))
     except redis.RedisError as problem:
         log.warning("nudge key not cleared, it expires by itself: %s", problem)
-
-
-class Nudger:
-    """Sends nudges from a thread of its own, so that no request waits for Redis or Celery."""
-
-    def __init__(self) -> None:
-        self._wanted: set[int] = set()
-        self._wake = threading.Condition()
-        self._thread = threading.Thread(target=self._run, name="nudger", daemon=True)
-        self._thread.start()
-
-    def nudge(self, subscription_ids: Iterable[int]) -> None:
-        """As the function of the same name, soon."""
-        with self._wake:
-            self._wanted.update(subscription_ids)
-            self._wake.notify()
-
-    def _run(self) -> None:
-        while True:
-            with self._wake:
-                while not self._wanted:
-                    self._wake.wait()
-                wanted, self._wanted = self._wanted, set()
-            nudge(wanted)
-            time.sleep(_REST_SECONDS)

@@ -39,13 +39,32 @@ class WriteLock:
         if turn is not None:
             turn.wait()
         try:
-            if self._descriptor is None:
-                self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+            fcntl.flock(self._opened(), fcntl.LOCK_EX)
         except BaseException:
             self._next()
             raise
         self.waits.append(time.monotonic() - begun)
+
+    def acquire_at_once(self) -> bool:
+        """Take the turn if nobody has it and nobody waits for it; whether that was so."""
+        self._after_fork()
+        with self._mutex:
+            if self._held or self._queue:
+                return False
+            self._held = True
+        try:
+            fcntl.flock(self._opened(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BaseException as problem:
+            self._next()
+            if isinstance(problem, BlockingIOError):  # another process has it
+                return False
+            raise
+        return True
+
+    def _opened(self) -> int:
+        if self._descriptor is None:
+            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        return self._descriptor
 
     def release(self) -> None:
         """Let the next waiter in."""

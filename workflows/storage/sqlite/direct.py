@@ -1,0 +1,55 @@
+"""How does a thread write that must not wait, the one of an event loop? On a connection of its own,
+and only when nobody else is writing.
+
+Django's connections refuse to work where an event loop runs, for good reasons: they wait for
+locks. This one never does. It knows SQLite's own marks only (`?`).
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from workflows.storage.sqlite.lock import write_lock
+
+
+class Direct:
+    """A connection that is made with the first transaction. For one thread."""
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        """`settings`: the database's, as Django has them."""
+        self._path = str(settings["NAME"])
+        self._options = settings["OPTIONS"]
+        self._connection: sqlite3.Connection | None = None
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection | None]:
+        """A write transaction; None if somebody else is writing. Raises `sqlite3.Error`; then, or
+        when something is raised within, nothing of it is written."""
+        lock = write_lock(self._path)
+        if not lock.acquire_at_once():
+            yield None
+            return
+        try:
+            connection = self._opened()
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+        finally:
+            lock.release()
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._connection is None:
+            connection = sqlite3.connect(
+                self._path,
+                timeout=0,  # whoever writes without taking turns isn't waited for either
+                isolation_level=None,
+                cached_statements=self._options["cached_statements"],
+            )
+            connection.executescript(f"PRAGMA foreign_keys=ON; {self._options['init_command']}")
+            self._connection = connection
+        return self._connection
