@@ -9,7 +9,6 @@ from workflows.storage.parts import TraceRef
 from workflows.storage.traces import COLUMNS, WAITS, TraceRow, queued_row, row_of, with_paths
 
 STATES = ("running", "ok", "filtered", "failed")
-_SEARCHED = 50_000  # unread events of a partition that a filtered list looks through
 _INDEXED = ("running", "failed")
 _RUNS = 500  # of one event, at the most
 _AT_ONCE = 100  # streams in one statement
@@ -83,7 +82,7 @@ def looked_back_to(bounds: Bounds) -> float | None:
 def queued(flow_ids: Sequence[int], limit: int, wanted: Wanted = EVERYTHING) -> list[TraceRow]:
     """The newest events that these flows have still to take, as the traces that they will be.
 
-    With filters, those among the newest `_SEARCHED` unread ones of each partition.
+    With filters, those that a look back for a moment finds.
     """
     where, more = _filter("e", wanted)
     piece = (
@@ -91,13 +90,25 @@ def queued(flow_ids: Sequence[int], limit: int, wanted: Wanted = EVERYTHING) -> 
         f' WHERE channel_id = %s AND "partition" = %s AND "offset" >= %s AND "offset" < %s{where}'
         ' ORDER BY "offset" DESC LIMIT %s) AS newest'
     )
-    unread, rows = _unread(flow_ids), []
-    for start in range(0, len(unread), _AT_ONCE):
-        some = unread[start : start + _AT_ONCE]
-        params = [value for one in some for value in (*_bounded(one, bool(where)), *more, limit)]
-        rows += sql.fetch(" UNION ALL ".join([piece] * len(some)), params)
-    found = [queued_row(TraceRef(*row[1:4]), (row[0], *row[4:])) for row in rows]
-    return sorted(found, key=lambda row: row.accepted_at, reverse=True)[:limit]
+    unread = {f"{one.subscription_id}.{one.partition}": one for one in _unread(flow_ids)}
+    rows: dict[tuple[str, int], TraceRow] = {}
+
+    def fetch(looked: Sequence[Span], size: int) -> list[Entry]:
+        found = []
+        for start in range(0, len(looked), _AT_ONCE):
+            some = looked[start : start + _AT_ONCE]
+            params: list[object] = []
+            for span in some:
+                params += [*unread[span.stream.key][:4], span.low, span.high, *more, size]
+            for row in sql.fetch(" UNION ALL ".join([piece] * len(some)), params):
+                key = f"{row[1]}.{row[2]}"
+                rows[key, row[3]] = queued_row(TraceRef(*row[1:4]), (row[0], *row[4:]))
+                found.append(Entry(key, row[3], row[7]))
+        return found
+
+    streams = [Stream(key, one.low, one.high) for key, one in unread.items()]
+    shown = gather(streams, Place({}), limit, fetch, Search() if where else None).shown
+    return [rows[entry.stream, entry.number] for entry in shown]
 
 
 def of_event(flow_ids: Sequence[int], wanted: Wanted, limit: int) -> list[TraceRow]:
@@ -163,12 +174,6 @@ def _unread(flow_ids: Sequence[int]) -> list[_Unread]:
             flow_ids,
         )
     ]
-
-
-def _bounded(unread: _Unread, is_filtered: bool) -> _Unread:
-    if not is_filtered:
-        return unread
-    return unread._replace(low=max(unread.low, unread.high - _SEARCHED))
 
 
 def _filter(alias: str, wanted: Wanted) -> tuple[str, list[object]]:
