@@ -9,7 +9,7 @@ from tests.servers import wait_until
 from tests.sink import Sink
 from tests.tasks.replaying import drain, even, flow_with, http, play, settled, taken
 from workflows.models import Channel, Segment, Subscription, Trace
-from workflows.storage import cursors, replays, runs, sql
+from workflows.storage import cursors, replaycounts, replays, runs, sql
 from workflows.storage.ranges import Selection, Span
 from workflows.storage.replays import Wish
 from workflows.tasks import jobs
@@ -26,7 +26,7 @@ def test_a_run_makes_the_effects_again_under_keys_of_their_own(sink: Sink) -> No
     assert set(first) == set(again)
     assert not set(first.values()) & set(again.values())
     assert (replay.state, replay.total, replay.done) == ("done", 5, 5)
-    assert replays.states(replay) == {"ok": 5}
+    assert replaycounts.states(replay) == {"ok": 5}
     assert cursors.lag_of_flow(flow.pk) == 0
     even(flow)
 
@@ -171,11 +171,11 @@ def test_what_is_done_is_not_done_again(sink: Sink) -> None:
     wait_until(lambda: settled(flow))
     assert sink.ids()[3:] == ["e1"]
     assert sink.calls[3].key == key
-    assert replays.states(replay) == {"ok": 3}
+    assert replaycounts.states(replay) == {"ok": 3}
     second = play(replays.start(flow, Wish("skip_done")))  # now it is done, too
     wait_until(lambda: settled(flow))
     assert len(sink.calls) == 4
-    assert replays.states(second) == {"ok": 3}
+    assert replaycounts.states(second) == {"ok": 3}
     even(flow)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from workflows.models import Replay
-from workflows.storage import comparisons, replays, runs
+from workflows.storage import comparisons, replaycounts, runs
 from workflows.storage.replays import FASTEST, MOST_PLACES
 from workflows.traces.rows import moment
 
@@ -155,7 +155,7 @@ def replay_row(replay: Replay) -> dict[str, Any]:
         "total": replay.total,
         "exact": not replay.uncounted,
         "done": replay.done,
-        "outcomes": comparisons.counts(replay) if is_shadow else replays.states(replay),
+        "outcomes": comparisons.counts(replay) if is_shadow else replaycounts.states(replay),
         "remembers": [],
         "error": replay.error or None,
         "created_at": moment(replay.created_at),

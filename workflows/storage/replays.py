@@ -234,16 +234,3 @@ def _forget_trial(version_id: int) -> None:
         f" WHERE v.id = %s AND v.number >= %s{unused})",
         (version_id, runs.FIRST_TRIAL),
     )
-
-
-def states(replay: Replay) -> dict[str, int]:
-    """How many of its traces are in which state now."""
-    run = runs.number(replay.mode, replay.pk)
-    return {
-        state: int(n)
-        for state, n in sql.fetch(
-            "SELECT state, COUNT(*) FROM workflows_trace WHERE flow_id = %s AND run = %s"
-            " AND run > 0 GROUP BY state",
-            (replay.flow_id, run),
-        )
-    }

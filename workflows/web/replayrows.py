@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from workflows.models import Difference, Replay
-from workflows.storage import comparisons, replays, runs, traces, versions
+from workflows.storage import comparisons, replaycounts, runs, traces, versions
 from workflows.storage.comparisons import Group
 from workflows.storage.parts import TraceRef
 from workflows.traces.compare import Row, table
@@ -69,7 +69,7 @@ class Side(NamedTuple):
 def line(replay: Replay) -> ReplayLine:
     number = replay.version.number
     is_shadow = replay.mode == Replay.Mode.SHADOW
-    counts = comparisons.counts(replay) if is_shadow else replays.states(replay)
+    counts = comparisons.counts(replay) if is_shadow else replaycounts.states(replay)
     total = max(replay.total, replay.done)
     return ReplayLine(
         row=replay,
