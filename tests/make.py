@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from workflows.models import Flow, Redrive, Workspace
-from workflows.storage import channels, flows, log, people, redrives
+from workflows.storage import channels, flows, log, people, publishing, redrives
 from workflows.storage.deadgroups import Wanted
 from workflows.tasks.context import incoming
 from workflows.tasks.redrive import work_on
@@ -48,7 +48,7 @@ def workspace(slug: str = "main") -> Workspace:
 def published(body: Mapping[str, Any], space: Workspace | None = None) -> Flow:
     """A flow of that document, published."""
     flow = flows.import_document((space or workspace()).pk, dict(body))
-    flows.publish(flow, dict(body))
+    publishing.publish(flow, dict(body))
     return flow
 
 

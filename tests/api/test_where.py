@@ -8,7 +8,7 @@ import pytest
 from tests import make
 from tests.api.client import program
 from workflows.models import DeadLetter, Effect, Event, Flow, Held
-from workflows.storage import cursors, eventpages, flows, retention
+from workflows.storage import cursors, eventpages, flows, publishing, retention
 from workflows.storage.pages import Search
 from workflows.storage.plans import load_plan
 from workflows.storage.sought import Question, read_question
@@ -129,7 +129,7 @@ def test_dead_letters_and_their_redrives_are_told(work: Work) -> None:
     mended = make.order_document()
     mended["nodes"][1]["config"] = {"condition": "!has(event.data.amount)"}
     mended["nodes"][2]["config"] = {"set": {"data.seen": "true"}}
-    flows.publish(flow, mended)
+    publishing.publish(flow, mended)
     make.redrive(DeadLetter.objects.get().pk)
     found = places("q=a")
     assert of_kind(found, "dead")[0].startswith("Dead letter that was run again at “big”: ")
@@ -168,12 +168,12 @@ def test_flows_that_do_not_read_it_are_told_of(work: Work) -> None:
     work(flow)
     other = make.document("orders", [("new", "producer.http", {}), END], ["new:out end"])
     make.append(flow, [make.event("b")])
-    flows.publish(flow, other, unread="expire")
+    publishing.publish(flow, other, unread="expire")
     make.append(flow, [make.event("c")])
     assert of_kind(places("q=c"), "passed_by") == [
         "Flow Orders stopped reading this channel before it."
     ]
-    flows.publish(flow, make.order_document(), unread="expire")
+    publishing.publish(flow, make.order_document(), unread="expire")
     assert of_kind(places("q=c"), "passed_by") == [
         "Flow Orders began to read this channel after it."
     ]

@@ -27,7 +27,7 @@ from tests import make
 from tests.accounting import assert_balanced
 from workflows.engine.effects import Reply
 from workflows.models import Alarm, Cursor, DeadLetter, Effect, Flow, Gate, Held, Redrive, Trace
-from workflows.storage import cursors, flows
+from workflows.storage import cursors, publishing
 from workflows.storage.parked import BEHIND
 from workflows.storage.parts import Fenced
 from workflows.storage.plans import load_plan
@@ -227,7 +227,7 @@ class Road(RuleBasedStateMachine):
 
     @rule()
     def publish_again(self) -> None:
-        flows.publish(self.flow, self.body)
+        publishing.publish(self.flow, self.body)
         self.flow.refresh_from_db()
 
     @rule()

@@ -7,7 +7,7 @@ import pytest
 from tests import make
 from tests.tasks.due import fire_all
 from workflows.models import Flow, Subscription, Timer
-from workflows.storage import flows, timers
+from workflows.storage import publishing, timers
 from workflows.storage.timers import DueTimer, Timed
 
 pytestmark = pytest.mark.django_db
@@ -61,7 +61,7 @@ def test_a_timer_without_a_next_moment_is_never_due() -> None:
 def test_publishing_forgets_what_was_wrong_and_keeps_when_it_last_went_well() -> None:
     flow = make.published(_document())
     Timer.objects.update(fired_at=100.0, error="broken")
-    flows.publish(flow, _document(data={"n": 1}))
+    publishing.publish(flow, _document(data={"n": 1}))
     found = _the_one(flow)
     assert (found.fired_at, found.error) == (100.0, "")
 

@@ -22,7 +22,7 @@ from workflows.models import (
     Subscription,
     Trace,
 )
-from workflows.storage import alarms, flows, retention
+from workflows.storage import alarms, publishing, retention
 from workflows.tasks import audit as sweep
 from workflows.tasks import clock, jobs
 from workflows.tasks.audit import audit
@@ -98,7 +98,9 @@ def test_no_alarm_in_all_that_may_happen(sink: Sink) -> None:
     assert Held.objects.count() == 29
     assert look() == []
     # Another wiring, while 29 arrivals wait in the old one.
-    flows.publish(flow, make.document("all", nodes, ["in:out big", "big:match call", "in:out end"]))
+    publishing.publish(
+        flow, make.document("all", nodes, ["in:out big", "big:match call", "in:out end"])
+    )
     make.append(flow, [make.event(f"b{i}", 95 + i) for i in range(20)])
     drain(flow)
     drain(reader)
@@ -149,10 +151,10 @@ def test_no_alarm_when_a_producer_goes_and_comes_back() -> None:
     assert look() == []
     other = make.document("orders", [("new", "producer.http", {}), END], ["new:out end"])
     make.append(flow, [make.event(f"b{i}") for i in range(5)])
-    flows.publish(flow, other, unread="expire")
+    publishing.publish(flow, other, unread="expire")
     assert look() == []
     make.append(flow, [make.event(f"c{i}") for i in range(5)])  # while nobody reads it
-    flows.publish(flow, make.order_document(), unread="expire")
+    publishing.publish(flow, make.order_document(), unread="expire")
     make.append(flow, [make.event(f"d{i}") for i in range(5)])
     drain(flow)
     assert Trace.objects.count() == 10

@@ -10,7 +10,7 @@ from tests.accounting import assert_balanced
 from tests.tasks.due import drain
 from tests.tasks.killing import Killed
 from workflows.models import Cursor, DeadLetter, Flow, Trace
-from workflows.storage import accounting, cursors, flows
+from workflows.storage import accounting, cursors, flows, publishing
 from workflows.storage.commit import commit
 from workflows.storage.parts import CursorMove, FlowCommit
 from workflows.tasks import crashes
@@ -98,7 +98,7 @@ def test_a_worker_that_publishing_or_a_pause_has_fenced_has_not_died() -> None:
     for _ in range(5):
         subscription_id = Cursor.objects.values_list("subscription_id", flat=True)[0]
         assert cursors.lease(subscription_id, [at.partition], "one", 10.0)
-        flows.publish(flow, body)
+        publishing.publish(flow, body)
         assert cursors.lease(subscription_id, [at.partition], "one", 10.0)
         flows.set_paused(flow, True)
         flows.set_paused(flow, False)

@@ -20,7 +20,7 @@ from workflows.models import (
     Subscription,
     Trace,
 )
-from workflows.storage import channeledits, cursors, flows, sql, timers
+from workflows.storage import channeledits, cursors, flows, publishing, sql, timers
 from workflows.tasks import clock, jobs
 from workflows.tasks.drain import drain_slice
 
@@ -245,10 +245,10 @@ def test_publishing_without_a_producer_asks_what_becomes_of_its_unread_events() 
     flow = make.published(make.order_document())
     make.append(flow, [make.event("a")])
     other = make.document("orders", [("new", "producer.http", {}), make_log()], ["new:out end"])
-    with pytest.raises(flows.Unread) as asked:
-        flows.publish(flow, other)
+    with pytest.raises(publishing.Unread) as asked:
+        publishing.publish(flow, other)
     assert asked.value.nodes == {"in": 1}
-    flows.publish(flow, other, unread="finish")
+    publishing.publish(flow, other, unread="finish")
     _drain(flow)
     cursors.close_finished()
     assert Trace.objects.get().version == 1

@@ -10,7 +10,7 @@ from tests.tasks.due import drain, fire_all
 from workflows.engine.node import Producer
 from workflows.models import Event, Flow, Subscription, Timer, Trace
 from workflows.nodes.registry import node_types
-from workflows.storage import flows
+from workflows.storage import flows, publishing
 from workflows.tasks.missed import moments
 
 HOUR = 3_600.0
@@ -105,7 +105,7 @@ def test_publishing_keeps_a_moment_that_is_due() -> None:
     flow, since = _late_schedule("all", 1)
     document = flows.draft_document(flow.workspace_id, "often")
     assert document is not None
-    flows.publish(flow, document)
+    publishing.publish(flow, document)
     assert Timer.objects.get().due_at == since
     fire_all()
     assert Event.objects.filter(event_id=f"{flow.workspace_id}/often/in/{since:.3f}").exists()

@@ -9,7 +9,7 @@ from django.db import connections
 from tests import make
 from tests.tasks.due import drain
 from workflows.models import FlowVersion, Subscription, Trace
-from workflows.storage import accounting, cursors, flows
+from workflows.storage import accounting, cursors, flows, publishing
 from workflows.tasks.drain import drain_slice
 
 EVENTS, VERSIONS = 3_000, 8
@@ -31,7 +31,7 @@ def test_events_are_taken_once_and_in_order_by_one_version_after_the_other() -> 
     def keep_publishing() -> None:
         try:
             for _ in range(VERSIONS - 1):
-                flows.publish(flow, body)
+                publishing.publish(flow, body)
         finally:
             connections.close_all()
 
@@ -63,10 +63,10 @@ def test_events_are_taken_once_and_in_order_by_one_version_after_the_other() -> 
 def test_going_back_is_publishing_an_older_document_again() -> None:
     flow = make.published(make.order_document())
     first = FlowVersion.objects.get().document
-    flows.publish(flow, {**first, "description": "worse"})
+    publishing.publish(flow, {**first, "description": "worse"})
     flows.set_paused(flow, True)
     make.append(flow, [make.event("a")])
-    flows.publish(flow, first)
+    publishing.publish(flow, first)
     drain(flow)
     assert not Trace.objects.exists()  # it is still paused
     flows.set_paused(flow, False)

@@ -19,7 +19,7 @@ from workflows.models import (
 from workflows.storage import (
     accounting,
     deadletters,
-    flows,
+    publishing,
     redriveorder,
     redrives,
     redrivework,
@@ -42,7 +42,7 @@ def mended(flow: Flow) -> None:
     body = make.order_document(flow.slug)
     body["nodes"][1]["config"] = {"condition": "true"}
     body["nodes"][2]["config"] = {"set": {"data.seen": "true"}}
-    flows.publish(flow, body)
+    publishing.publish(flow, body)
 
 
 def kill(flow: Flow, count: int, first: int = 0) -> list[int]:
@@ -274,7 +274,7 @@ def test_the_published_version_runs_it_where_it_has_the_node(
     if is_there:
         mended(flow)
     else:
-        flows.publish(flow, without_big(flow.slug))
+        publishing.publish(flow, without_big(flow.slug))
     make.redrive(as_failed=as_failed)
     assert Trace.objects.get(run=1).version == version
 

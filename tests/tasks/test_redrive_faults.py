@@ -13,7 +13,7 @@ from tests.sink import Sink
 from tests.tasks.killing import Killed, kill_at
 from tests.tasks.replaying import drain, http, settled
 from workflows.models import DeadLetter, Flow, Redrive, Trace
-from workflows.storage import accounting, flows, redrives, redrivework
+from workflows.storage import accounting, publishing, redrives, redrivework
 from workflows.storage.deadgroups import Wanted
 from workflows.tasks import redrive
 
@@ -26,7 +26,7 @@ def _died(slug: str = "orders", count: int = 6) -> Flow:
     body = make.order_document(slug)
     body["nodes"][1]["config"] = {"condition": "event.data.n >= 0"}
     body["nodes"][2]["config"] = {"set": {"data.seen": "true"}}
-    flows.publish(flow, body)
+    publishing.publish(flow, body)
     return flow
 
 
@@ -114,7 +114,7 @@ def test_a_letter_of_an_event_with_a_strange_type_runs_again() -> None:
     make.append(flow, [make.event("a", data={})])
     drain(flow)
     nodes[2][2]["condition"] = "true"
-    flows.publish(flow, make.document("names", nodes, wires))
+    publishing.publish(flow, make.document("names", nodes, wires))
     run = _all_of(flow)
     _work_on(run)
     run.refresh_from_db()

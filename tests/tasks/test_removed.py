@@ -9,7 +9,7 @@ from tests.servers import wait_until
 from tests.sink import Sink
 from tests.tasks.due import drain, fire_all
 from workflows.models import Counter, DeadLetter, Effect, Flow, Held, Trace
-from workflows.storage import accounting, flows
+from workflows.storage import accounting, publishing
 from workflows.storage.plans import load_plan
 
 END: make.Node = ("end", "consumer.log", {})
@@ -32,12 +32,12 @@ def _holding(ordering: str = "none") -> Flow:
 
 def test_publishing_asks_what_becomes_of_held_events_whose_node_goes() -> None:
     flow = _holding()
-    with pytest.raises(flows.StillHeld) as asked:
-        flows.publish(flow, WITHOUT)
+    with pytest.raises(publishing.StillHeld) as asked:
+        publishing.publish(flow, WITHOUT)
     assert asked.value.nodes == {"wait": 3}
     flow.refresh_from_db()
     assert flow.published is not None and flow.published.number == 1
-    flows.publish(flow, flow.published.document)  # the node stays: nothing to ask
+    publishing.publish(flow, flow.published.document)  # the node stays: nothing to ask
 
 
 @pytest.mark.parametrize("ordering", ["none", "key"])
@@ -49,7 +49,7 @@ def test_held_events_of_a_removed_node_end_as_was_decided(
     how: str, state: str, letters: int, ordering: str
 ) -> None:
     flow = _holding(ordering)
-    flows.publish(flow, WITHOUT, on_removed=how)
+    publishing.publish(flow, WITHOUT, on_removed=how)
     if how == "finish":
         Held.objects.filter(due_at__lt=1e17).update(due_at=time.time() - 1)
         Held.objects.update(until=time.time() - 1)
@@ -73,7 +73,7 @@ def test_calls_that_wait_for_another_try_are_not_made_any_more(
     make.append(flow, [make.event("a")])
     drain(flow)
     wait_until(lambda: Effect.objects.filter(failure__isnull=False, owner="").exists())
-    flows.publish(flow, WITHOUT, on_removed=how)
+    publishing.publish(flow, WITHOUT, on_removed=how)
     fire_all()
     assert not Effect.objects.exists()
     assert not Held.objects.exists()
@@ -87,7 +87,7 @@ def test_a_node_that_comes_back_drops_nothing_any_more() -> None:
     flow.refresh_from_db()
     assert flow.published is not None
     old = flow.published.document
-    gone = flows.publish(flow, WITHOUT, on_removed="drop")
+    gone = publishing.publish(flow, WITHOUT, on_removed="drop")
     assert load_plan(gone.version_id).dropped == {"wait"}
-    back = flows.publish(flow, old)
+    back = publishing.publish(flow, old)
     assert load_plan(back.version_id).dropped == frozenset()

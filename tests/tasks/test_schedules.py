@@ -11,7 +11,7 @@ from tests import make
 from tests.tasks.due import drain, fire_all
 from tests.tasks.killing import Killed, kill_at
 from workflows.models import Event, Flow, Timer, Trace
-from workflows.storage import flows
+from workflows.storage import publishing
 from workflows.tasks import clock
 
 MINUTE = 60.0
@@ -88,8 +88,8 @@ def test_two_workers_that_tick_at_once_fire_each_moment_once() -> None:
 @pytest.mark.parametrize("node", ["in", "renamed"])
 def test_an_older_version_does_not_fire_too(node: str) -> None:
     flow = make.published(_document("often"))
-    flows.publish(flow, _document("often", node))
-    flows.publish(flow, _document("often", node))
+    publishing.publish(flow, _document("often", node))
+    publishing.publish(flow, _document("often", node))
     due = _let_wait(flow)
     fire_all()
     drain(flow)

@@ -27,7 +27,7 @@ from workflows.models import (
     ShadowState,
     Trace,
 )
-from workflows.storage import flows, replays, runs, traces
+from workflows.storage import flows, publishing, replays, runs, traces
 from workflows.storage.ranges import Selection
 from workflows.storage.replays import Wish
 from workflows.tasks import clock
@@ -100,7 +100,8 @@ def test_a_draft_is_frozen_when_its_replay_begins(sink: Sink) -> None:
     _edit(flow, "big", condition="true")
     assert play(replay).outcomes["different"] == 2
     assert replay.version.number >= runs.FIRST_TRIAL
-    assert flows.publish(flow, flows.draft_document(flow.workspace_id, flow.slug) or {}).number == 2
+    draft = flows.draft_document(flow.workspace_id, flow.slug) or {}
+    assert publishing.publish(flow, draft).number == 2
     assert FlowVersion.objects.filter(flow=flow).count() == 3
 
 

@@ -23,7 +23,7 @@ from workflows.models import (
     Subscription,
     Workspace,
 )
-from workflows.storage import channels, cursors, flows, people, redrives, replays
+from workflows.storage import channels, cursors, flows, people, publishing, redrives, replays
 from workflows.storage.deadgroups import Wanted
 from workflows.storage.parts import TraceRef
 from workflows.storage.plans import load_plan
@@ -187,7 +187,7 @@ def hostile_flow(space: Workspace) -> Flow:
     for node in body["nodes"]:
         node["name"] = HOSTILE
     flow = flows.import_document(space.pk, body)
-    flows.publish(flow, flows.draft_document(space.pk, "odd") or {}, note=HOSTILE)
+    publishing.publish(flow, flows.draft_document(space.pk, "odd") or {}, note=HOSTILE)
     Channel.objects.filter(flow=flow).update(name=HOSTILE)
     ApiToken.objects.update(name=HOSTILE)
     return flow

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from tests.web.conftest import World
-from workflows.storage import flows
+from workflows.storage import flows, publishing
 from workflows.storage.plans import load_plan
 
 Browser = Callable[[str], Client]
@@ -26,13 +26,13 @@ def test_settings_hold_once_the_draft_is_published(world: World, browser: Browse
     draft = flows.draft_document(world.space.pk, "orders")
     assert draft is not None
     assert draft["settings"] == {"ordering": "key", "on_error": "dead", "most_hops": 5}
-    with pytest.raises(flows.Refused, match="id alone"):
-        flows.publish(world.flow, draft)
+    with pytest.raises(publishing.Refused, match="id alone"):
+        publishing.publish(world.flow, draft)
     draft["nodes"] = [
         {**node, "config": {"key": "event.type"}} if node["id"] == "in" else node
         for node in draft["nodes"]
     ]
-    done = flows.publish(world.flow, draft)
+    done = publishing.publish(world.flow, draft)
     plan = load_plan(done.version_id)
     assert (plan.ordered, plan.retries, plan.most_hops) == (True, False, 5)
     assert 'value="5"' in client.get(URL).content.decode()

@@ -14,7 +14,7 @@ from workflows.api.reading import read_body
 from workflows.api.schema import operation
 from workflows.api.shapes import PublishBody, PublishedShape, VersionShape, WholeVersionShape
 from workflows.models import Flow, FlowVersion
-from workflows.storage import flowrows, flows, removals, versions
+from workflows.storage import flowrows, publishing, removals, versions
 
 _UNREAD = {"finish": "Finish them on the version that runs now", "expire": "Expire them"}
 _ALSO = {
@@ -28,31 +28,33 @@ def publish(
 ) -> int:
     """The new version's number. Raises a 422 with all problems, or a 409 that offers choices."""
     try:
-        return flows.publish(flow, document, user_id=user_id, **options).number
-    except flows.Refused as refused:
+        return publishing.publish(flow, document, user_id=user_id, **options).number
+    except publishing.Refused as refused:
         n = len(refused.problems)
         raise Problem(
             422,
             f"Not published: {n} {'problem' if n == 1 else 'problems'} to mend first.",
             problems=[msgspec.to_builtins(problem) for problem in refused.problems],
         ) from None
-    except flows.StillHeld as held:
+    except publishing.StillHeld as held:
         says = f"The new version lacks nodes that hold events ({_told(flow, held, 'at')})."
         raise _question(says, "Held events would stay behind", held, removals.CHOICES) from None
-    except flows.Unread as unread:
+    except publishing.Unread as unread:
         left = _told(flow, unread, "before")
         says = f"The new version lacks producers that have unread events ({left})."
         raise _question(says, "Unread events would stay behind", unread, _UNREAD) from None
 
 
-def _told(flow: Flow, left: flows.Unread, where: str) -> str:
+def _told(flow: Flow, left: publishing.Unread, where: str) -> str:
     """How many events are at which node, by its name in the version that runs."""
     nodes = flow.published.document["nodes"] if flow.published else ()
     names = {node["id"]: node.get("name") for node in nodes}
     return ", ".join(f"{n:,} {where} “{names.get(node) or node}”" for node, n in left.nodes.items())
 
 
-def _question(says: str, title: str, left: flows.Unread, choices: Mapping[str, str]) -> Problem:
+def _question(
+    says: str, title: str, left: publishing.Unread, choices: Mapping[str, str]
+) -> Problem:
     more: dict[str, Any] = {left.field: left.nodes}
     return Problem(
         409,

@@ -6,7 +6,7 @@ from django.contrib.auth import get_user_model
 from django.db import transaction
 
 from workflows.models import Flow, Membership, Workspace
-from workflows.storage import flows, people
+from workflows.storage import flows, people, publishing
 
 DEMO = "demo"
 OWNER = "admin"
@@ -45,5 +45,5 @@ def ensure_demo(documents: list[dict[str, object]]) -> int:
         )
     for document in documents:
         flow = flows.import_document(workspace.pk, dict(document))
-        flows.publish(flow, flows.draft_document(workspace.pk, flow.slug) or {})
+        publishing.publish(flow, flows.draft_document(workspace.pk, flow.slug) or {})
     return Flow.objects.filter(workspace=workspace).count()

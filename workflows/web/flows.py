@@ -9,7 +9,7 @@ from django.utils.text import slugify
 from django.views.decorators.http import require_GET, require_http_methods
 
 from workflows.engine import flowfile, names
-from workflows.storage import flowrows, flows
+from workflows.storage import flowrows, flows, publishing
 from workflows.web import flowlines
 from workflows.web.access import Here, flow_or_404, member
 from workflows.web.context import Crumb, asked, flow_page, form_page, page, part, wants
@@ -104,14 +104,14 @@ def import_file(request: HttpRequest, here: Here) -> HttpResponse:
         flow = flows.import_document(here.workspace_id, document, here.user_id)
         if form.cleaned_data["publish"]:
             try:
-                done = flows.publish(
+                done = publishing.publish(
                     flow, flowfile.normalise({**document, "slug": flow.slug}), user_id=here.user_id
                 )
                 messages.success(request, f"Imported and published as version {done.number}.")
-            except flows.Refused as refused:
+            except publishing.Refused as refused:
                 count = len(refused.problems)
                 messages.error(request, f"Imported, but not published: {count} problems to mend.")
-            except flows.Unread:
+            except publishing.Unread:
                 messages.warning(request, "Imported. Publish it here: unread events need a word.")
         else:
             messages.success(request, "Imported as a draft. Publish it to let it run.")

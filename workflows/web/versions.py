@@ -9,7 +9,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from workflows.engine.flowfile import diff
 from workflows.models import Flow, FlowVersion
-from workflows.storage import flowrows, flows, removals, versions
+from workflows.storage import flowrows, publishing, removals, versions
 from workflows.web.access import NOT_HERE, Here, flow_or_404, member
 from workflows.web.context import flow_page
 from workflows.web.paging import read_number
@@ -56,11 +56,11 @@ def publish_again(request: HttpRequest, here: Here, slug: str, number: int) -> H
     given = {name: value for name, value in sent.items() if value in _CHOICES[name]}
     note = f"Version {number} again"
     try:
-        done = flows.publish(flow, old.document, user_id=here.user_id, note=note, **given)
-    except flows.Refused as refused:
+        done = publishing.publish(flow, old.document, user_id=here.user_id, note=note, **given)
+    except publishing.Refused as refused:
         says = " ".join(problem.says for problem in refused.problems[:3])
         messages.error(request, f"Version {number} can't run any more. {says}")
-    except flows.Unread as left:
+    except publishing.Unread as left:
         question = {"number": number, "nodes": left.nodes, "field": left.field, "given": given}
         return _list_page(request, here, flow, question)
     else:

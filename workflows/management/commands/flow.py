@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from workflows.engine import flowfile
 from workflows.engine.compile import compile_flow
 from workflows.nodes.registry import node_types
-from workflows.storage import flows, people
+from workflows.storage import flows, people, publishing
 
 
 class Command(BaseCommand):
@@ -39,11 +39,11 @@ class Command(BaseCommand):
         self.stdout.write(f"Imported {flow.slug} as a draft.")
         if options["publish"]:
             try:
-                published = flows.publish(flow, document)
-            except flows.Refused as refused:
+                published = publishing.publish(flow, document)
+            except publishing.Refused as refused:
                 lines = [f"  {p.node or 'flow'} {p.field}: {p.says}" for p in refused.problems]
                 raise CommandError("Not published:\n" + "\n".join(lines)) from None
-            except flows.Unread as unread:
+            except publishing.Unread as unread:
                 raise CommandError(
                     f"Not published: unread events would stay behind ({unread.nodes})."
                     " Publish in the browser to say what becomes of them."
