@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 
 from tests import make
+from tests.explain import plan_of, reads_all_of
 from workflows.models import Flow, Replay, Trace
 from workflows.storage import replaycounts, replays, runs
 from workflows.storage.replays import Wish
@@ -70,6 +71,14 @@ def test_what_has_ended_is_not_counted_again(replay: Replay) -> None:
     Trace.objects.filter(state="ok").delete()  # nobody looks at them any more
     _trace(replay, 12, "failed")
     assert replaycounts.states(replay) == {"ok": 10, "running": 1, "failed": 1}
+
+
+def test_a_look_goes_by_the_number(replay: Replay) -> None:
+    _trace(replay, 1, "running")
+    replaycounts.states(replay)
+    plan = plan_of(lambda: replaycounts.states(replay))
+    assert "number" in plan and "run>?)" not in plan
+    assert not reads_all_of("workflows_trace", plan)
 
 
 def test_a_replay_without_traces_has_no_figures(replay: Replay) -> None:

@@ -5,6 +5,7 @@ is, so a process remembers how many ended up to some change number, and which st
 """
 
 from collections import Counter, OrderedDict
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from workflows.models import Replay
@@ -13,6 +14,12 @@ from workflows.storage import runs, sql
 _MOST_RUNNING = 500  # that are remembered one by one
 _MOST_REPLAYS = 1_000
 _Run = tuple[int, int]  # flow, number of the run
+_END = 2**62  # beyond all change numbers
+# With both ends named SQLite goes by the number, too; else it looks through all of the run.
+_AMONG = (
+    "FROM workflows_trace WHERE flow_id = %s AND run = %s AND run > 0"
+    " AND number > %s AND number <= %s"
+)
 
 
 class _Known(NamedTuple):
@@ -38,7 +45,7 @@ def states(replay: Replay) -> dict[str, int]:
     if len(_known) > _MOST_REPLAYS:
         _known.popitem(last=False)
     still = Counter(running=len(known.running))
-    return dict(known.ended + still + _count(run, "number > %s", known.upto))
+    return dict(known.ended + still + _count(run, known.upto, _END))
 
 
 def _look_again(run: _Run, known: _Known) -> _Known:
@@ -48,7 +55,7 @@ def _look_again(run: _Run, known: _Known) -> _Known:
     marks = ", ".join(["%s"] * len(known.running))
     rows = sql.fetch(
         "SELECT number, state FROM workflows_trace"
-        f" WHERE flow_id = %s AND run = %s AND run > 0 AND number IN ({marks})",
+        f" WHERE flow_id = %s AND run = %s AND number IN ({marks})",
         (*run, *known.running),
     )
     ended = Counter(state for _, state in rows if state != "running")
@@ -58,29 +65,25 @@ def _look_again(run: _Run, known: _Known) -> _Known:
 
 def _advance(run: _Run, known: _Known) -> _Known:
     """Count what has come since, as far as those that still run can be remembered."""
-    beyond = "FROM workflows_trace WHERE flow_id = %s AND run = %s AND run > 0 AND number > %s"
-    newest = sql.fetch(f"SELECT MAX(number) {beyond}", (*run, known.upto))[0][0]
+    newest = sql.fetch(f"SELECT MAX(number) {_AMONG}", (*run, known.upto, _END))[0][0]
     if newest is None:
         return known
     room = _MOST_RUNNING - len(known.running)
     rows = sql.fetch(
-        f"SELECT number {beyond} AND number <= %s AND state = 'running' ORDER BY number LIMIT %s",
+        f"SELECT number {_AMONG} AND state = 'running' ORDER BY number LIMIT %s",
         (*run, known.upto, newest, room + 1),
     )
     running = [number for (number,) in rows]
     if len(running) > room:
         newest = running.pop() - 1
     # Also without those that ended since that look: they are looked at again.
-    marks = ", ".join(["%s"] * len(running))
-    others = f" AND number NOT IN ({marks})" if running else ""
-    ended = _count(run, f"number > %s AND number <= %s{others}", known.upto, newest, *running)
+    ended = _count(run, known.upto, newest, running)
     return _Known(newest, known.ended + ended, (*known.running, *running))
 
 
-def _count(run: _Run, where: str, *params: int) -> Counter[str]:
+def _count(run: _Run, above: int, upto: int, without: Sequence[int] = ()) -> Counter[str]:
+    others = f" AND number NOT IN ({', '.join(['%s'] * len(without))})" if without else ""
     rows = sql.fetch(
-        "SELECT state, COUNT(*) FROM workflows_trace"
-        f" WHERE flow_id = %s AND run = %s AND run > 0 AND {where} GROUP BY state",
-        (*run, *params),
+        f"SELECT state, COUNT(*) {_AMONG}{others} GROUP BY state", (*run, above, upto, *without)
     )
     return Counter({state: int(n) for state, n in rows})
