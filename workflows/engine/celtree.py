@@ -4,6 +4,7 @@ Read from the form in which the package hands out checked expressions: `cel.expr
 the CEL specification, in protocol buffers' wire format. Only what bounds need is kept.
 """
 
+import struct
 from collections.abc import Iterator
 from typing import NamedTuple, Union
 
@@ -11,10 +12,10 @@ Tree = Union["Const", "Name", "Field", "Call", "Made", "Bind", "Loop"]
 
 
 class Const(NamedTuple):
-    """A literal: its text, or its number, or neither."""
+    """A literal: itself, if it is of a kind that JSON has too, and its text, also of bytes."""
 
+    literal: bool | int | float | str | None = None
     text: str | None = None
-    number: int | None = None
 
 
 class Name(NamedTuple):
@@ -75,10 +76,16 @@ def _tree(raw: bytes) -> Tree:
 
 def _const(raw: bytes) -> Tree:
     for number, value in _fields(raw):
-        if number in (6, 7):  # text, bytes
-            return Const(text=_bytes(value).decode(errors="replace"))
+        if number == 2:
+            return Const(bool(value))
         if number == 3 and isinstance(value, int):
-            return Const(number=value)
+            return Const(value - (1 << 64) if value >> 63 else value)
+        if number == 5:
+            return Const(float(struct.unpack("<d", _bytes(value))[0]))
+        if number == 6:
+            return Const(_text(value), _text(value))
+        if number == 7:
+            return Const(text=_bytes(value).decode(errors="replace"))
     return Const()
 
 

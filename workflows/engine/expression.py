@@ -9,7 +9,7 @@ at most 4 MiB of text; and what could take more than 128 MiB of memory on the wa
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from math import isfinite
@@ -19,6 +19,7 @@ from cel_expr_python import cel
 from cel_expr_python.ext import ext_bindings, ext_encoders, ext_math, ext_optional, ext_strings
 
 from workflows.engine import celtree
+from workflows.engine.direct import Unsure, direct, is_whole
 from workflows.engine.event import JSON
 from workflows.engine.expression_says import say_compile_error, say_evaluation_error, type_word
 from workflows.engine.growth import MOST_MEMORY, Growth
@@ -66,24 +67,37 @@ class Activation:
     """An event bound for expressions. `event` is its CloudEvents object: read, don't change.
     `values` are all that was bound, by name."""
 
-    __slots__ = ("event", "native", "room", "values")
+    __slots__ = ("_bind", "_native", "event", "room", "values")
 
     def __init__(
-        self, native: Any, event: Mapping[str, Any], values: Mapping[str, Any] | None = None
+        self,
+        bind: Callable[[Mapping[str, Any]], Any],
+        event: Mapping[str, Any],
+        values: Mapping[str, Any],
     ) -> None:
-        self.native, self.event, self.values = native, event, values or {}
+        self._bind, self.event, self.values = bind, event, values
+        self._native: Any = None
         self.room = MOST_CHARACTERS  # that results may still have
+
+    @property
+    def native(self) -> Any:
+        """What CEL takes; made when it is first asked."""
+        if self._native is None:
+            self._native = self._bind(self.values)
+        return self._native
 
 
 class Expression:
     """A compiled expression; make it with `compile_expression` or `Env.compile`."""
 
-    __slots__ = ("_growth", "_multiplies", "_native", "_remakes", "source")
+    __slots__ = ("_direct", "_growth", "_multiplies", "_native", "_remakes", "source")
 
     def __init__(self, source: str, native: Any) -> None:
         self.source, self._native = source, native
-        growth = Growth(celtree.read(native.serialize()))
+        tree = celtree.read(native.serialize())
+        growth = Growth(tree)
         self._growth = None if growth.is_tame else growth
+        self._direct = direct(tree)
         self._multiplies = bool(_MULTIPLIES.search(source))
         self._remakes: list[Path] = [
             tuple(path.translate(_NO_SPACE).split(".")[1:]) for path in _REMAKES.findall(source)
@@ -91,6 +105,20 @@ class Expression:
 
     def evaluate(self, activation: Activation) -> JSON:
         """The value as plain JSON. Raises EvaluationError; never gives a silent default."""
+        if self._direct is not None:
+            try:
+                value = self._direct(activation.values)
+                kind = type(value)
+                if kind is bool or kind is float or (kind is int and is_whole(value)):
+                    return value
+                if kind is str and len(value) <= activation.room:
+                    activation.room -= len(value)
+                    return value
+            except (Unsure, KeyError):
+                pass
+        return self._ask_cel(activation)
+
+    def _ask_cel(self, activation: Activation) -> JSON:
         if self._remakes:
             self._check_lengths(activation)
         if self._growth is not None and (most := self._growth.of(activation.values)) > MOST_MEMORY:
@@ -182,10 +210,13 @@ class Env:
 
     def bind(self, values: Mapping[str, Any], event: Mapping[str, Any] | None = None) -> Activation:
         """Values for this environment's names; a `time` is given as Unix seconds under `now`."""
+        return Activation(self._bind, event or {}, values)
+
+    def _bind(self, values: Mapping[str, Any]) -> Any:
         native = dict(values)
         if "now" in native:
             native["now"] = datetime.fromtimestamp(native["now"], UTC)
-        return Activation(self._native.Activation(native), event or {}, values)
+        return self._native.Activation(native)
 
 
 @lru_cache(maxsize=1)

@@ -107,7 +107,7 @@ class _Walk:
         if call.name == "_?_:_":
             return Size(*map(max, *(one[:2] for one in args[1:])))
         if call.name in ("_[_]", "_?._", "_[?_]") and isinstance(call.args[1], Const):
-            key = call.args[1].text if call.args[1].number is None else call.args[1].number
+            key = call.args[1].literal
             return _part(args[0], key)
         if call.name in _SAME or not args:
             return args[0]._replace(value=_UNKNOWN) if args else Size(8.0)
