@@ -31,13 +31,12 @@ def note_causes(
     `ctx` is the node's, pointed at the arrival; `is_turn`: it has just gone round a cycle of the
     flow.
     """
-    if said.emissions:
-        said.emissions = [
-            (port, _derived(event, made, hops_of(event.extensions) + is_turn))
-            if is_turn or made.id != event.id
-            else (port, made)
-            for port, made in said.emissions
-        ]
+    for index, (port, made) in enumerate(said.emissions):
+        if is_turn or made.id != event.id:
+            made = _derived(event, made, hops_of(event.extensions) + is_turn)
+            said.emissions[index] = port, made
+    if said.ask is None and not said.inside and not is_turn:
+        return None  # by far the most frequent
     if isinstance(said.ask, HttpRequest):
         said.ask = _traced(said.ask, event, ctx.key)
     hops = hops_of(event.extensions) + 1
