@@ -37,14 +37,16 @@ def test_events_are_taken_once_and_in_order_by_one_version_after_the_other() -> 
 
     with ThreadPoolExecutor(3) as pool:
         draining = [pool.submit(keep_draining) for _ in range(2)]
-        publishing = None
-        for start in range(0, EVENTS, 100):
-            bodies = [make.event(str(n), subject=f"k{n % 7}") for n in range(start, start + 100)]
-            make.append(flow, bodies)
-            publishing = publishing or pool.submit(keep_publishing)
-        assert publishing is not None
-        publishing.result(60)
-        is_over.set()
+        others = None
+        try:
+            for start in range(0, EVENTS, 100):
+                numbers = range(start, start + 100)
+                make.append(flow, [make.event(str(n), subject=f"k{n % 7}") for n in numbers])
+                others = others or pool.submit(keep_publishing)
+            assert others is not None
+            others.result(60)
+        finally:
+            is_over.set()
         for one in draining:
             one.result(60)
     drain(flow)
