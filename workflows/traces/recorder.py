@@ -1,8 +1,4 @@
-"""What does a run leave behind? Turns a Walk into the rows of one commit. Pure: writes nothing.
-
-A segment is JSON: `{"at": seconds, "steps": [step, …]}`, a step having the short keys of `_step`;
-with `"published": [[channel, event id], …]` where the run put events into channels.
-"""
+"""What does a run leave behind? Turns a Walk into the rows of one commit. Pure: writes nothing."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -15,7 +11,7 @@ from workflows.engine.effects import Answer, Publish, destination
 from workflows.engine.event import Event
 from workflows.engine.fingerprint import fingerprint
 from workflows.engine.plan import Plan
-from workflows.engine.walk import Ask, Step, Walk
+from workflows.engine.walk import Ask, Walk
 from workflows.storage.log import Incoming
 from workflows.storage.parts import (
     FlowCommit,
@@ -32,7 +28,8 @@ from workflows.storage.parts import (
 )
 from workflows.storage.sql import column
 from workflows.storage.work import EFFECT_MARGIN_SECONDS
-from workflows.traces import counts
+from workflows.traces import byroot, counts
+from workflows.traces.segments import segment
 
 _ERROR_LENGTH = 300
 _NUL = re.compile(r"((?<!\\)(?:\\\\)*)\\u0000")
@@ -69,9 +66,9 @@ def first_commit(
     """
     part = _common(setting, roots, walk, admitted)
     counts.add_repeated(part.counters, [root.ref for root in roots], walk)
-    opened, dead = _opened(walk, len(roots)), _dead_by_root(walk)
-    published = _published_by_root(walk)
-    for i, (root, steps) in enumerate(zip(roots, _by_root(walk, len(roots)), strict=True)):
+    opened, dead = byroot.opened(walk, len(roots)), byroot.failures(walk)
+    published = byroot.published(walk)
+    for i, (root, steps) in enumerate(zip(roots, byroot.steps(walk, len(roots)), strict=True)):
         delivered = sum(step.outcome == "delivered" for step in steps)
         failures = dead.get(i, [])
         part.traces.append(
@@ -89,7 +86,7 @@ def first_commit(
                 taken_at=setting.now,
                 ended_at=None if opened[i] else setting.now,
                 error=_error(failures),
-                steps=_segment(setting.now, steps, published.get(i)),
+                steps=segment(setting.now, steps, published.get(i)),
             )
         )
     events = len(roots)
@@ -102,9 +99,9 @@ def later_commit(
 ) -> FlowCommit:
     """The commit of settled effects or released holds: each root is a trace that exists."""
     part = _common(setting, roots, walk, admitted)
-    opened, dead = _opened(walk, len(roots)), _dead_by_root(walk)
-    published = _published_by_root(walk)
-    for i, (root, steps) in enumerate(zip(roots, _by_root(walk, len(roots)), strict=True)):
+    opened, dead = byroot.opened(walk, len(roots)), byroot.failures(walk)
+    published = byroot.published(walk)
+    for i, (root, steps) in enumerate(zip(roots, byroot.steps(walk, len(roots)), strict=True)):
         failures = dead.get(i, [])
         part.changes.append(
             TraceChange(
@@ -114,7 +111,7 @@ def later_commit(
                 dead=len(failures),
                 ended_at=setting.now,
                 error=_error(failures),
-                steps=_segment(setting.now, steps, published.get(i)),
+                steps=segment(setting.now, steps, published.get(i)),
             )
         )
     if walk.dead:
@@ -222,41 +219,6 @@ def _answer(setting: Setting, root: Root, answer: Answer) -> NewAnswer:
     )
 
 
-def _by_root(walk: Walk, roots: int) -> list[list[Step]]:
-    out: list[list[Step]] = [[] for _ in range(roots)]
-    for step in walk.steps:
-        out[step.root].append(step)
-    return out
-
-
-def _opened(walk: Walk, roots: int) -> list[int]:
-    """Arrivals of each root that are parked now. A retry was parked already, and stays so."""
-    out = [0] * roots
-    for ask in walk.asks:
-        out[ask.arrival.root] += 1
-    for held in walk.held:
-        out[held.arrival.root] += 1
-    for retry in walk.retries:
-        out[retry.settlement.arrival.root] += 1
-    return out
-
-
-def _dead_by_root(walk: Walk) -> dict[int, list[dict[str, Any]]]:
-    out: dict[int, list[dict[str, Any]]] = {}
-    for dead in walk.dead:
-        out.setdefault(dead.arrival.root, []).append(dead.failure)
-    return out
-
-
-def _published_by_root(walk: Walk) -> dict[int, list[tuple[str, str]]]:
-    out: dict[int, list[tuple[str, str]]] = {}
-    for ask in walk.inside:
-        if isinstance(ask.effect, Publish):
-            told = (ask.effect.channel, column(str(ask.effect.event["id"])))
-            out.setdefault(ask.arrival.root, []).append(told)
-    return out
-
-
 def _state(opened: int, dead: int, delivered: int) -> str:
     if opened:
         return "running"
@@ -273,29 +235,3 @@ def _json_column(value: Any) -> str:
     """JSON as PostgreSQL's jsonb takes it: it has no way to keep a NUL."""
     text = orjson.dumps(value).decode()
     return _NUL.sub(lambda match: match[1] + "\\ufffd", text) if "\\u0000" in text else text
-
-
-def _segment(now: float, steps: list[Step], published: list[tuple[str, str]] | None) -> bytes:
-    out: dict[str, Any] = {"at": now, "steps": [_step(step) for step in steps]}
-    if published:
-        out["published"] = published
-    return orjson.dumps(out)
-
-
-def _step(step: Step) -> dict[str, Any]:
-    """n node, o outcome, t own microseconds; where there is any: p ports, w why, d output,
-    e error, x effect milliseconds, a attempt and k the way by which the event had come."""
-    out: dict[str, Any] = {"n": step.node, "o": step.outcome, "t": step.own_us}
-    if step.ports:
-        out["p"] = step.ports
-    if step.why is not None:
-        out["w"] = step.why
-    if step.output is not None:
-        out["d"] = step.output
-    if step.error is not None:
-        out["e"] = step.error
-    if step.effect_ms:
-        out["x"] = round(step.effect_ms, 2)
-    if step.attempt:
-        out["a"], out["k"] = step.attempt, step.path
-    return out
