@@ -9,16 +9,9 @@ from workflows.engine.node import Node
 from workflows.engine.problems import Problem
 from workflows.web import formrows
 from workflows.web.fields import FormField
-from workflows.web.formdata import (
-    Built,
-    NotJson,
-    Typed,
-    from_post,
-    parse,
-    pretty,
-    to_config,
-    to_typed,
-)
+from workflows.web.formdata import Typed, from_post, to_typed
+from workflows.web.formread import Built, to_config
+from workflows.web.jsontext import NotJson, parse, pretty
 
 
 class Asked(msgspec.Struct, frozen=True):

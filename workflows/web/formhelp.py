@@ -9,7 +9,7 @@ from workflows.engine.node import Example
 from workflows.models import Flow
 from workflows.storage import channels
 from workflows.web import eventrows
-from workflows.web.formdata import pretty
+from workflows.web.jsontext import pretty
 from workflows.web.jsonview import short
 
 _CHANNELS = 3  # of a flow, whose newest events are looked at

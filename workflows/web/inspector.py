@@ -22,10 +22,10 @@ from workflows.storage import channels, connections
 from workflows.web import formhelp, nodedoors
 from workflows.web.access import Here, flow_or_404, member
 from workflows.web.fields import FormField, form_fields
-from workflows.web.formdata import NotJson, parse, pretty
 from workflows.web.formfill import Asked, Filled, fill_in
 from workflows.web.formproblems import at_fields, find_problems
 from workflows.web.formview import Painter, Shown, Slot, slots
+from workflows.web.jsontext import NotJson, parse, pretty
 from workflows.web.newevent import Refused
 from workflows.web.timers import is_timed, line_of
 

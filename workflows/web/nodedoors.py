@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from workflows.models import Flow
 from workflows.storage import doors
 from workflows.web.access import Here
-from workflows.web.formdata import pretty
+from workflows.web.jsontext import pretty
 
 
 class Door(NamedTuple):
