@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workflows.engine.event import Event
+from workflows.ingest.attributes import MOST_DEPTH
 from workflows.ingest.problems import Problem
 from workflows.ingest.reading import (
     EVENT_BYTES,
-    MOST_DEPTH,
     Defaults,
     check_event,
     encode,

@@ -5,43 +5,32 @@ Sources: CloudEvents 1.0.2 and its HTTP binding, JSON format and JSON batch form
 """
 
 import base64
-import re
 import secrets
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import unquote
 
 import orjson
 
 from workflows.engine.causes import HOPS_HEADER, hops_of, trace_parent
+from workflows.ingest.attributes import (
+    ATTRIBUTES,
+    MOST_DEPTH,
+    STRINGS,
+    is_base64,
+    is_shallow,
+    is_time,
+    kind_of,
+    wrong_extension,
+    wrong_text,
+)
 from workflows.ingest.problems import Problem
 
 EVENT_BYTES = 256 * 1024
 BODY_BYTES = 8 * 1024 * 1024
 MOST_EVENTS = 1_000  # in one request
-MOST_DEPTH = 64
-_TEXT_LENGTH = 255
-
-_ATTRIBUTES = frozenset(
-    (
-        "specversion",
-        "id",
-        "source",
-        "type",
-        "time",
-        "subject",
-        "datacontenttype",
-        "dataschema",
-        "partitionkey",
-        "traceparent",
-        "data",
-        "data_base64",
-    )
-)
-_STRINGS = ("subject", "datacontenttype", "dataschema", "partitionkey", "traceparent")
-_EXTENSION = re.compile(r"[a-z0-9]{1,20}\Z")
-_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)\Z")
 
 Body = dict[str, Any]  # a CloudEvents object
 Read = Body | Problem
@@ -110,7 +99,7 @@ def read_trigger(headers: Mapping[str, str], body: bytes, defaults: Defaults) ->
     kind = media_type(headers)
     if kind == "application/json" and not any(name.startswith("ce-") for name in headers):
         value = _json(body) if body.strip() else None
-        is_event = isinstance(value, dict) and "data" in value and value.keys() <= _ATTRIBUTES
+        is_event = isinstance(value, dict) and "data" in value and value.keys() <= ATTRIBUTES
         return [check_event(value if is_event else {"data": value}, defaults)]
     return read_events(headers, body, defaults)
 
@@ -149,9 +138,7 @@ def _ndjson(body: bytes, defaults: Defaults) -> list[Read]:
 
 def _binary(headers: Mapping[str, str], kind: str, body: bytes, defaults: Defaults) -> Read:
     event: Body = {
-        name[3:]: _percent_decoded(value)
-        for name, value in headers.items()
-        if name.startswith("ce-")
+        name[3:]: unquote(value) for name, value in headers.items() if name.startswith("ce-")
     }
     if "content-type" in headers:
         event["datacontenttype"] = headers["content-type"]
@@ -167,25 +154,38 @@ def _binary(headers: Mapping[str, str], kind: str, body: bytes, defaults: Defaul
     return check_event(event, defaults, strict=True)
 
 
-def _percent_decoded(value: str) -> str:
-    from urllib.parse import unquote
-
-    return unquote(value)
-
-
 def check_event(value: Any, defaults: Defaults, strict: bool = False) -> Read:
     """A complete CloudEvents object, or what is wrong. `strict`: nothing required may be missing.
 
     Never raises.
     """
     if not isinstance(value, dict):
-        return Problem(422, f"An event is a JSON object, not {_kind(value)}.")
+        return Problem(422, f"An event is a JSON object, not {kind_of(value)}.")
     if strict:
         for name in ("specversion", "id", "source", "type"):
             if name not in value:
                 return Problem(422, f"The CloudEvents attribute {name} is missing.")
     if value.get("specversion", "1.0") != "1.0":
         return Problem(422, 'specversion must be "1.0".')
+    event = _with_required(value, defaults)
+    if isinstance(event, Problem):
+        return event
+    for name in STRINGS:
+        given = value.get(name)
+        if given is not None:
+            if (wrong := wrong_text(name, given)) is not None:
+                return wrong
+            event[name] = given
+    if defaults.traceparent:
+        event.setdefault("traceparent", defaults.traceparent)
+    read = _with_data(event, value)
+    if defaults.hops and isinstance(read, dict):  # sent by a flow: the chain goes on
+        read["hops"] = max(defaults.hops, hops_of(read))
+    return read
+
+
+def _with_required(value: dict[str, Any], defaults: Defaults) -> Read:
+    """What each event has, given or by default: specversion, id, source, type and time."""
     event: Body = {"specversion": "1.0"}
     for name, default in (
         ("id", None),
@@ -197,54 +197,35 @@ def check_event(value: Any, defaults: Defaults, strict: bool = False) -> Read:
             given = defaults.new_id() if default is None else default
             if not given:
                 return Problem(422, 'The event has no type: add "type": "OrderCreated", say.')
-        if (wrong := _wrong_text(name, given)) is not None:
+        if (wrong := wrong_text(name, given)) is not None:
             return wrong
         event[name] = given
     moment = value.get("time")
     if moment is None:
         moment = defaults.time
-    elif not isinstance(moment, str) or not _is_time(moment):
+    elif not isinstance(moment, str) or not is_time(moment):
         return Problem(422, 'time must be RFC 3339 text such as "2026-11-23T10:00:00Z".')
     event["time"] = moment
-    for name in _STRINGS:
-        given = value.get(name)
-        if given is not None:
-            if (wrong := _wrong_text(name, given)) is not None:
-                return wrong
-            event[name] = given
-    if defaults.traceparent:
-        event.setdefault("traceparent", defaults.traceparent)
-    read = _with_data(event, value)
-    if defaults.hops and isinstance(read, dict):  # sent by a flow: the chain goes on
-        read["hops"] = max(defaults.hops, hops_of(read))
-    return read
+    return event
 
 
 def _with_data(event: Body, value: dict[str, Any]) -> Read:
     for name, given in value.items():
-        if name in _ATTRIBUTES:
+        if name in ATTRIBUTES:
             continue
-        if not _EXTENSION.match(name):
-            return Problem(
-                422,
-                f"{name[:40]!r} isn't an event attribute: put it into data, or name it with up"
-                " to 20 lower-case letters and digits.",
-            )
-        if not isinstance(given, str | int | bool):
-            return Problem(422, f"The extension {name} must be text, a whole number or a boolean.")
-        if isinstance(given, str) and (wrong := _wrong_text(name, given, empty=True)):
+        if (wrong := wrong_extension(name, given)) is not None:
             return wrong
         event[name] = given
     if "data_base64" in value:
         raw = value["data_base64"]
-        if not isinstance(raw, str) or not _is_base64(raw):
+        if not isinstance(raw, str) or not is_base64(raw):
             return Problem(422, "data_base64 must be Base64 text.")
         if value.get("data") is not None:
             return Problem(422, "Send data or data_base64, not both.")
         event["data_base64"] = raw
     else:
         event["data"] = value.get("data")
-        if not _is_shallow(event["data"]):
+        if not is_shallow(event["data"]):
             return Problem(400, f"data is nested deeper than {MOST_DEPTH} levels.")
     return event
 
@@ -259,57 +240,3 @@ def encode(event: Body) -> bytes:
             " elsewhere and send its address.",
         )
     return body
-
-
-def _wrong_text(name: str, value: Any, empty: bool = False) -> Problem | None:
-    if not isinstance(value, str):
-        return Problem(422, f"{name} must be text, not {_kind(value)}.")
-    if not value and not empty:
-        return Problem(422, f"{name} must not be empty.")
-    if len(value) > _TEXT_LENGTH:
-        return Problem(
-            422, f"{name} has {len(value)} characters; at most {_TEXT_LENGTH} are taken."
-        )
-    if "\x00" in value:
-        return Problem(422, f"{name} contains a NUL character.")
-    return None
-
-
-def _is_time(value: str) -> bool:
-    if not _TIME.match(value):
-        return False
-    try:
-        datetime.fromisoformat(value[:19] + "+00:00")
-    except ValueError:
-        return False
-    return True
-
-
-def _is_base64(value: str) -> bool:
-    try:
-        base64.b64decode(value, validate=True)
-    except ValueError:
-        return False
-    return True
-
-
-def _is_shallow(value: Any) -> bool:
-    """Whether nothing in it is nested deeper than the limit. Doesn't recurse."""
-    level = [value] if isinstance(value, dict | list) else []
-    for _ in range(MOST_DEPTH):
-        if not level:
-            return True
-        following: list[Any] = []
-        for one in level:
-            for item in one.values() if isinstance(one, dict) else one:
-                if isinstance(item, dict | list):
-                    following.append(item)
-        level = following
-    return not level
-
-
-def _kind(value: Any) -> str:
-    if value is None:
-        return "null"
-    names = {bool: "a boolean", int: "a number", float: "a number", str: "text", list: "an array"}
-    return names.get(type(value), "an object")
