@@ -8,33 +8,22 @@ import heapq
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from time import perf_counter_ns
-from typing import Any
-
-import msgspec
 
 from workflows.engine.causes import note_causes
 from workflows.engine.context import NodeContext, Surroundings, Views
-from workflows.engine.event import JSON, Event
+from workflows.engine.event import Event
 from workflows.engine.judge import judge, show_output, with_error
 from workflows.engine.node import Context, Failed, Result
-from workflows.engine.outcome import Begin, Said, listen
+from workflows.engine.notes import Call, lose, note_requests, note_step
+from workflows.engine.outcome import Said, listen
 from workflows.engine.plan import Plan, PlannedNode
 from workflows.engine.retry import decide
 from workflows.engine.sizes import Sizes
-from workflows.engine.walk import Arrival, Ask, Dead, Held, Retry, Settlement, Step, Walk
+from workflows.engine.walk import Arrival, Dead, Retry, Settlement, Walk
 from workflows.engine.ways import counted, lead_on, moved
 
 MOST_ARRIVALS = 10_000  # of one root in one run
 _LONGEST_MESSAGE = 1_000
-
-
-class _Call(msgspec.Struct, frozen=True):
-    """One arrival to be handled, and how: `begin` starts the node's code."""
-
-    arrival: Arrival
-    begin: Begin
-    way: bytes  # keeps the ways out of handle, settle and release apart
-    settlement: Settlement | None = None
 
 
 def run(
@@ -72,7 +61,7 @@ class _Runner:
         self._sizes = Sizes(self._views.dict_of, bounded)
         self._names = {"workspace": plan.workspace, "flow": plan.flow}
         self._contexts: dict[str, NodeContext] = {}
-        self._queues: dict[str, list[_Call]] = {}
+        self._queues: dict[str, list[Call]] = {}
         self._due: list[int] = []  # heap of the places of nodes with a queue
         self._counts: defaultdict[int, int] = defaultdict(int)
 
@@ -84,16 +73,16 @@ class _Runner:
         self._counts[arrival.root] += 1
         planned = self._plan.nodes.get(arrival.node)
         if planned is not None:
-            self._queue(planned, _Call(arrival, planned.node.handle, b""))
+            self._queue(planned, Call(arrival, planned.node.handle, b""))
         else:
-            self._lose(arrival, 0)
+            lose(self._walk, self._plan, arrival, 0)
 
     def settle(self, settlement: Settlement) -> None:
         """Queue the reply to an effect at the node that asked."""
         arrival = settlement.arrival
         planned = self._plan.nodes.get(arrival.node)
         if planned is None:
-            self._lose(arrival, settlement.attempt)
+            lose(self._walk, self._plan, arrival, settlement.attempt)
             return
         node, effect, reply = planned.node, settlement.effect, settlement.reply
 
@@ -101,18 +90,18 @@ class _Runner:
             return node.settle(event, effect, reply, ctx)
 
         moment = max(arrival.event.accepted_at, self._surroundings.now)
-        self._queue(planned, _Call(moved(arrival, moment), begin, b"~settled", settlement))
+        self._queue(planned, Call(moved(arrival, moment), begin, b"~settled", settlement))
 
     def release(self, arrival: Arrival, due: float) -> None:
         """Queue a held arrival that is due."""
         planned = self._plan.nodes.get(arrival.node)
         if planned is None:
-            self._lose(arrival, 0)
+            lose(self._walk, self._plan, arrival, 0)
             return
-        call = _Call(moved(arrival, due), planned.node.release, b"~released")
+        call = Call(moved(arrival, due), planned.node.release, b"~released")
         self._queue(planned, call)
 
-    def _queue(self, planned: PlannedNode, call: _Call) -> None:
+    def _queue(self, planned: PlannedNode, call: Call) -> None:
         queue = self._queues.get(planned.id)
         if queue is None:
             self._queues[planned.id] = [call]
@@ -131,7 +120,7 @@ class _Runner:
                 self._walk.state[node_id, key] = change
         return self._walk
 
-    def _handle_all(self, planned: PlannedNode, calls: list[_Call]) -> None:
+    def _handle_all(self, planned: PlannedNode, calls: list[Call]) -> None:
         ctx = self._contexts.get(planned.id)
         if ctx is None:
             wall = self._surroundings.now
@@ -149,7 +138,7 @@ class _Runner:
             self._conclude(planned, ctx, call, said, own_us)
 
     def _load_state(
-        self, planned: PlannedNode, calls: list[_Call], ctx: NodeContext
+        self, planned: PlannedNode, calls: list[Call], ctx: NodeContext
     ) -> list[tuple[str, ...]]:
         """The keys of each call. One that can't be worked out is left to `handle`, which then
         fails for its event alone."""
@@ -165,7 +154,7 @@ class _Runner:
 
     # --- what comes of one call
     def _conclude(
-        self, planned: PlannedNode, ctx: NodeContext, call: _Call, said: Said, own_us: int
+        self, planned: PlannedNode, ctx: NodeContext, call: Call, said: Said, own_us: int
     ) -> None:
         event, turns = call.arrival.event, planned.loops and call.way == b"~released"
         failed = said.failed or note_causes(
@@ -193,10 +182,10 @@ class _Runner:
         for arrival in sent:
             self.add(arrival)
         if said.ask is not None or said.hold is not None or said.inside:
-            self._request(ctx, call.arrival, said)
+            note_requests(self._walk, ctx, call.arrival, said)
         outcome, why = judge(said, planned.is_consumer, bool(sent), unwired)
-        self._step(
-            planned,
+        note_step(
+            self._walk,
             call,
             outcome,
             own_us,
@@ -213,22 +202,11 @@ class _Runner:
         kept = ctx.state.pending if planned.keeps_state else ()
         return self._sizes.check(arrival.root, arrival.event, said.emissions, effects, kept)
 
-    def _request(self, ctx: NodeContext, arrival: Arrival, said: Said) -> None:
-        """Note what the node wants done. An arrival that waits was counted when it came."""
-        if said.ask is not None:
-            asking = counted(arrival)
-            self._walk.asks.append(Ask(asking, said.ask, ctx.key))
-        if said.hold is not None:
-            waiting = counted(arrival)
-            self._walk.held.append(Held(waiting, said.hold.due, said.hold.reason))
-        for nth, effect in enumerate(said.inside):
-            self._walk.inside.append(Ask(arrival, effect, ctx.effect_key(nth)))
-
     def _fail(
         self,
         planned: PlannedNode,
         ctx: NodeContext,
-        call: _Call,
+        call: Call,
         said: Said,
         failed: Failed,
         own_us: int,
@@ -248,7 +226,7 @@ class _Runner:
             if pause is not None:
                 due = self._surroundings.now + pause
                 self._walk.retries.append(Retry(settlement, due, failure))
-                self._step(planned, call, "retrying", own_us, error=failure, why=said.because)
+                note_step(self._walk, call, "retrying", own_us, error=failure, why=said.because)
                 return
         sent: list[Arrival] = []
         if planned.takes_errors:
@@ -258,52 +236,8 @@ class _Runner:
             for onward in sent:
                 self.add(onward)
             ports: tuple[str, ...] = ("error",)
-            self._step(planned, call, "passed", own_us, ports, said.because, error=failure)
+            note_step(self._walk, call, "passed", own_us, ports, said.because, error=failure)
             return
         attempts = settlement.attempt if settlement is not None else 1
         self._walk.dead.append(Dead(counted(arrival), failure, attempts))
-        self._step(planned, call, "dead", own_us, error=failure, why=said.because)
-
-    def _lose(self, arrival: Arrival, attempt: int) -> None:
-        """End an arrival at a node that the plan doesn't have."""
-        if arrival.node in self._plan.dropped:
-            why = {"reason": "Its node was removed, and what it held dropped."}
-            self._walk.steps.append(
-                Step(arrival.root, arrival.node, "expired", arrival.path, why=why)
-            )
-            return
-        says = f'The flow has no node "{arrival.node}" in this version.'
-        failure = {"kind": "unknown-node", "message": says}
-        self._walk.dead.append(Dead(counted(arrival), failure, max(attempt, 1)))
-        self._walk.steps.append(
-            Step(arrival.root, arrival.node, "dead", arrival.path, error=failure, attempt=attempt)
-        )
-
-    def _step(
-        self,
-        planned: PlannedNode,
-        call: _Call,
-        outcome: str,
-        own_us: int,
-        ports: tuple[str, ...] = (),
-        why: JSON = None,
-        output: dict[str, Any] | None = None,
-        error: dict[str, Any] | None = None,
-    ) -> None:
-        arrival, settlement = call.arrival, call.settlement
-        took, attempt = (settlement.reply.took_ms, settlement.attempt) if settlement else (0.0, 0)
-        self._walk.steps.append(
-            Step(
-                arrival.root,
-                planned.id,
-                outcome,
-                arrival.path,
-                ports,
-                why,
-                output,
-                error,
-                own_us,
-                took,
-                attempt,
-            )
-        )
+        note_step(self._walk, call, "dead", own_us, error=failure, why=said.because)
