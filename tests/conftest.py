@@ -18,6 +18,7 @@ from typing import Any
 import hypothesis
 import pytest
 import redis
+from pytest_django import plugin
 
 MIGRATED = os.environ.get("MIGRATED_DATABASE")  # a file, or a database of the same server
 HOME = Path(tempfile.mkdtemp(prefix="eventflow-test-"))
@@ -71,12 +72,11 @@ def pytest_collection_modifyitems(items: list[Any]) -> None:
     others takes longer than most of theirs. The database stays out of their reach."""
     for item in items:
         if item.path.parent in PURE_ROOMS:
-            item.fixturenames[:] = [n for n in item.fixturenames if not _is_of_django(item, n)]
+            item.fixturenames[:] = [n for n in item.fixturenames if not _is_of_django(n)]
 
 
-def _is_of_django(item: Any, name: str) -> bool:
-    found = item._fixtureinfo.name2fixturedefs.get(name, ())
-    return bool(found) and found[-1].func.__module__.startswith("pytest_django.")
+def _is_of_django(name: str) -> bool:
+    return name.startswith(("_", "django_")) and hasattr(plugin, name)
 
 
 def pytest_collection_finish() -> None:

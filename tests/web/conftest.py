@@ -6,8 +6,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.db.transaction import atomic, set_rollback
-from django.test import Client
+from django.test import Client, TestCase
 
 from tests import make
 from tests.servers import forget_celery_connections
@@ -88,16 +87,21 @@ def world(past: World) -> World:
     )
 
 
+class _Around(TestCase):
+    """The transaction that Django puts around the tests of a class. What is durable may begin."""
+
+
 @pytest.fixture(scope="module")
 def past(django_db_setup: None, django_db_blocker: Any, valkey: str) -> Iterator[World]:
     """All of it happens once for a file of tests, in a transaction around those of its tests."""
     with django_db_blocker.unblock():
-        around = atomic()
-        around._from_testcase = True  # as Django's own test cases say it: what is durable may begin
-        with around:
+        _Around.setUpClass()
+        try:
             _forget()
             yield _happen()
-            set_rollback(True)
+        finally:
+            _Around.tearDownClass()
+            _Around.doClassCleanups()
 
 
 def _happen() -> World:
