@@ -38,16 +38,25 @@ def _reader(slug: str, source: str) -> Flow:
     return make.published(make.document(slug, nodes, ["in:out end"]))
 
 
+def _flow_before_full(limit: int, *middle: make.Node) -> tuple[Flow, Flow]:
+    """A flow from the channel "first" to "full", which takes so many, and who reads that."""
+    _channel("first", 1_000)
+    _channel("full", limit)
+    return _pass_on("orders", "first", "full", *middle), _reader("slow", "full")
+
+
+def _send(channel: str, events: int) -> None:
+    send(channel, [make.event(str(n)) for n in range(events)])
+
+
 def _in(slug: str) -> list[str]:
     found = Event.objects.filter(channel__slug=slug).order_by("partition", "offset")
     return [event_id.split("/")[0] for event_id in found.values_list("event_id", flat=True)]
 
 
 def test_a_flow_takes_no_more_than_a_full_channel_has_room_for() -> None:
-    _channel("first", 1_000)
-    _channel("full", 10)
-    flow, slow = _pass_on("orders", "first", "full"), _reader("slow", "full")
-    send("first", [make.event(str(n)) for n in range(25)])
+    flow, slow = _flow_before_full(10)
+    _send("first", 25)
     drain(flow)
     assert _in("full") == [str(n) for n in range(10)]
     assert cursors.lag_of_flow(flow.pk) == 15
@@ -62,10 +71,8 @@ def test_a_flow_takes_no_more_than_a_full_channel_has_room_for() -> None:
 
 
 def test_the_sweep_asks_again_and_leaves_no_lease_behind() -> None:
-    _channel("first", 1_000)
-    _channel("full", 2)
-    flow, slow = _pass_on("orders", "first", "full"), _reader("slow", "full")
-    send("first", [make.event(str(n)) for n in range(5)])
+    flow, slow = _flow_before_full(2)
+    _send("first", 5)
     drain(flow)
     (mine,) = Subscription.objects.filter(flow=flow)
     assert mine.pk in cursors.lagging()
@@ -76,9 +83,7 @@ def test_the_sweep_asks_again_and_leaves_no_lease_behind() -> None:
 
 
 def test_backlog_and_search_say_which_channel_is_full() -> None:
-    _channel("first", 1_000)
-    _channel("full", 1)
-    flow, slow = _pass_on("orders", "first", "full"), _reader("slow", "full")
+    flow, slow = _flow_before_full(1)
     send("first", [make.event("a"), make.event("b")])
     drain(flow)
     api = program()
@@ -106,12 +111,8 @@ def test_a_channel_that_expires_or_that_nobody_reads_stops_no_flow() -> None:
 
 
 def test_what_was_taken_before_the_channel_was_full_is_finished() -> None:
-    _channel("first", 1_000)
-    _channel("full", 2)
-    wait: make.Node = ("wait", "filter.delay", {"seconds": 0.01})
-    flow = _pass_on("orders", "first", "full", wait)
-    _reader("slow", "full")
-    send("first", [make.event(str(n)) for n in range(4)])
+    flow, _ = _flow_before_full(2, ("wait", "filter.delay", {"seconds": 0.01}))
+    _send("first", 4)
     drain(flow)
     Held.objects.update(due_at=0.0)
     send("full", [make.event("x"), make.event("y")])
@@ -142,7 +143,7 @@ def test_only_the_branch_that_leads_to_the_full_channel_waits() -> None:
 def test_a_flow_that_feeds_its_own_channel_does_not_wait_for_itself() -> None:
     _channel("round", 3)
     flow = _pass_on("round", "round", "round")
-    send("round", [make.event(str(n)) for n in range(5)])
+    _send("round", 5)
     for _ in range(40):
         drain(flow)
     assert cursors.lag_of_flow(flow.pk) == 0
@@ -166,16 +167,14 @@ def test_a_ring_is_guarded_where_events_come_into_it() -> None:
     _channel("round", 3)
     outside = _pass_on("outside", "first", "round")
     flows.set_paused(_pass_on("round", "round", "round"), True)
-    send("first", [make.event(str(n)) for n in range(10)])
+    _send("first", 10)
     drain(outside)
     assert len(_in("round")) == 3
 
 
 def test_a_replay_waits_for_the_channel_too() -> None:
-    _channel("first", 1_000)
-    _channel("full", 4)
-    flow, slow = _pass_on("orders", "first", "full"), _reader("slow", "full")
-    send("first", [make.event(str(n)) for n in range(3)])
+    flow, slow = _flow_before_full(4)
+    _send("first", 3)
     drain(flow)
     drain(slow)
     send("full", [make.event("x"), make.event("y"), make.event("z")])

@@ -167,12 +167,14 @@ class Node:
         return []
 
     def retry_policy(self) -> RetryPolicy:
-        """How often a failed effect of this node is made again."""
-        return RetryPolicy()
+        """How often a failed effect of this node is made again: as its field `retry` says."""
+        policy = getattr(self.config, "retry", None)
+        return policy if isinstance(policy, RetryPolicy) else RetryPolicy()
 
     def limits(self) -> Limits:
-        """How many of this node's effects may be under way."""
-        return NO_LIMITS
+        """How many of this node's effects may be under way: as its field `limits` says."""
+        limits = getattr(self.config, "limits", NO_LIMITS)
+        return limits if isinstance(limits, Limits) else NO_LIMITS
 
     def state_keys(self, event: Event, ctx: Context) -> tuple[str, ...]:
         """Every key of `ctx.state` that may be touched for this event; `ctx.state` is still empty.

@@ -16,7 +16,6 @@ from workflows.engine.effects import CeleryTask, Effect, Reply
 from workflows.engine.event import Event
 from workflows.engine.expression import event_env
 from workflows.engine.fields import json_template
-from workflows.engine.limits import Limits
 from workflows.engine.node import (
     Consumer,
     Context,
@@ -25,7 +24,6 @@ from workflows.engine.node import (
     Failed,
     Result,
 )
-from workflows.engine.retry import RetryPolicy
 from workflows.engine.template import JsonTemplate
 
 
@@ -103,12 +101,6 @@ class Task(Consumer):
 
     def summary(self) -> str:
         return f"{self.config.task} by {self.config.broker}"
-
-    def retry_policy(self) -> RetryPolicy:
-        return self.config.retry
-
-    def limits(self) -> Limits:
-        return self.config.limits
 
     def handle(self, event: Event, ctx: Context) -> Iterator[Result]:
         variables = ctx.variables(event)

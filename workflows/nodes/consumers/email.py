@@ -13,7 +13,6 @@ from workflows.engine.calls import CallConfig
 from workflows.engine.effects import Effect, Mail, Reply
 from workflows.engine.event import Event
 from workflows.engine.fields import LongTemplateText, TemplateText
-from workflows.engine.limits import Limits
 from workflows.engine.node import (
     Consumer,
     Context,
@@ -23,7 +22,6 @@ from workflows.engine.node import (
     NodeError,
     Result,
 )
-from workflows.engine.retry import RetryPolicy
 from workflows.engine.template import Template, compile_template
 
 
@@ -87,12 +85,6 @@ class Email(Consumer):
 
     def summary(self) -> str:
         return ", ".join(self.config.to)
-
-    def retry_policy(self) -> RetryPolicy:
-        return self.config.retry
-
-    def limits(self) -> Limits:
-        return self.config.limits
 
     def handle(self, event: Event, ctx: Context) -> Iterator[Result]:
         variables = ctx.variables(event)

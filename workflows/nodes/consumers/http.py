@@ -27,7 +27,6 @@ from workflows.engine.calls import (
 from workflows.engine.effects import Effect, HttpRequest, Reply
 from workflows.engine.event import Event
 from workflows.engine.fields import LongTemplateText
-from workflows.engine.limits import Limits
 from workflows.engine.node import (
     Consumer,
     Context,
@@ -36,7 +35,6 @@ from workflows.engine.node import (
     Port,
     Result,
 )
-from workflows.engine.retry import RetryPolicy
 from workflows.engine.template import Template, compile_template
 
 
@@ -121,12 +119,6 @@ class Http(Consumer):
         if self.config.body == "template" and not self.config.template:
             return [("template", "Write the template, or choose another body.")]
         return []
-
-    def retry_policy(self) -> RetryPolicy:
-        return self.config.retry
-
-    def limits(self) -> Limits:
-        return self.config.limits
 
     def handle(self, event: Event, ctx: Context) -> Iterator[Result]:
         variables = ctx.variables(event)

@@ -28,7 +28,6 @@ from workflows.engine.effects import Effect, HttpRequest, Reply
 from workflows.engine.event import JSON, Event
 from workflows.engine.fields import DataPath
 from workflows.engine.keys import value_key
-from workflows.engine.limits import Limits
 from workflows.engine.node import (
     Context,
     Example,
@@ -38,7 +37,6 @@ from workflows.engine.node import (
     Result,
     Why,
 )
-from workflows.engine.retry import RetryPolicy
 from workflows.engine.shape import put, with_data
 from workflows.engine.template import Template, compile_template
 
@@ -105,12 +103,6 @@ class Enrich(Filter):
 
     def summary(self) -> str:
         return self.config.url.partition("://")[2] or self.config.url
-
-    def retry_policy(self) -> RetryPolicy:
-        return self.config.retry
-
-    def limits(self) -> Limits:
-        return self.config.limits
 
     def state_keys(self, event: Event, ctx: Context) -> tuple[str, ...]:
         if not self.config.cache_seconds:
