@@ -157,9 +157,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 # A tick that waits longer than this is useless: the next one does its work.
 CELERY_BEAT_SCHEDULE = {
-    "tick": {"task": "workflows.tick", "schedule": 0.25, "options": {"expires": 1}},
-    "sweep": {"task": "workflows.sweep", "schedule": 1.0, "options": {"expires": 2}},
-    "audit": {"task": "workflows.audit", "schedule": 2.0, "options": {"expires": 4}},
+    "tick": {"task": "workflows.tick", "schedule": 1.0, "options": {"expires": 2}},
     "prune": {"task": "workflows.prune", "schedule": 60.0, "options": {"expires": 60}},
 }
 

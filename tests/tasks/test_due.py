@@ -2,14 +2,19 @@
 
 import time
 
+import pytest
+
 from tests import make
 from tests.accounting import assert_balanced
 from tests.servers import wait_until
 from tests.tasks.due import drain, fire_all
-from workflows.models import Counter, Flow, Held, Trace
-from workflows.storage import flows
+from workflows.models import Counter, Flow, Held, Redrive, Replay, Trace
+from workflows.storage import flows, redrives, replays
+from workflows.storage.deadgroups import Wanted
 from workflows.storage.moments import seconds_to_next
+from workflows.storage.replays import Wish
 from workflows.tasks import clock
+from workflows.tasks.redrive import work_on
 from workflows.tasks.waker import Waker
 
 
@@ -46,6 +51,32 @@ def test_nothing_of_a_paused_flow_is_due() -> None:
     assert seconds_to_next() is None
     flows.set_paused(flow, False)
     assert (seconds_to_next() or 0) < 0
+
+
+def test_a_run_over_letters_is_due_like_other_work() -> None:
+    flow = _delayed("late", 0.1)
+    run = redrives.start(flow.workspace_id, "olga", redrives.Order(Wanted()))
+    assert (seconds_to_next() or 0) <= 0
+    Redrive.objects.update(due_at=time.time() + 60)
+    assert 50 < (seconds_to_next() or 0) < 61
+    Redrive.objects.update(due_at=0)
+    while work_on(run.pk):
+        pass
+    assert seconds_to_next() is None
+
+
+@pytest.mark.parametrize(("mode", "waits"), [("run", True), ("shadow", False)])
+def test_a_replay_is_due_unless_somebody_has_it_or_its_flow_is_paused(
+    mode: str, waits: bool
+) -> None:
+    flow = _delayed("late", 0.1)
+    make.append(flow, [make.event("a")])
+    replays.start(flow, Wish(mode))
+    assert (seconds_to_next() or 0) <= 0
+    Replay.objects.update(lease_until=time.time() + 60)
+    assert 50 < (seconds_to_next() or 0) < 61
+    flows.set_paused(flow, True)
+    assert (seconds_to_next() is None) is waits
 
 
 def test_ten_thousand_that_are_due_at_once_go_in_slices_and_each_once() -> None:

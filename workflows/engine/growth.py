@@ -153,7 +153,7 @@ def _length(value: Any) -> int:
         return len(repr(value))
 
 
-def _part(size: Size, key: str | int | None) -> Size:
+def _part(size: Size, key: str | int | float | None) -> Size:
     """A field or an item of a value."""
     if isinstance(size.value, dict | list):
         try:

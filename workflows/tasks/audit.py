@@ -8,7 +8,7 @@ from workflows.storage import accounting, alarms
 logger = logging.getLogger(__name__)
 
 _FLOWS = 100  # a round
-_ROUND_SECONDS = 0.1
+_ROUND_SECONDS = 0.05
 _TRACES = 50_000  # a round looks at
 _PAUSE_SECONDS = 5.0  # between two looks at a flow, at least
 _SHARE = 50  # a look that takes long is made so much more seldom: at most 1/50 of a core a flow

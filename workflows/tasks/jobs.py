@@ -66,22 +66,26 @@ def replay(replay_id: int) -> None:
 
 @shared_task(name="workflows.fire")
 def fire() -> None:
-    """Do what is due for a slice, and let the performer look for due effects."""
+    """Do what is due for a slice, let the performer look for due effects, and ask for the runs
+    over letters and replays that may go on."""
     close_old_connections()
     let_ask()
     is_left = clock.tick()
     if work.effects_due():
         performer().look()
+    ask(redrivework.due())
+    ask_for_replays(replaywork.due())
     if is_left:
         ask_to_fire()
 
 
 @shared_task(name="workflows.tick")
 def tick() -> None:
-    """What the beat asks for: all that is due, and what else has to be looked for."""
+    """What the beat asks for each second, by one message: all that is due, and what else has to be
+    looked for."""
     fire()
-    ask(redrivework.due())
-    ask_for_replays(replaywork.due())
+    sweep()
+    audit()
     health.report("timers")
 
 
