@@ -13,7 +13,7 @@ from workflows.engine.compile import compile_flow
 from workflows.engine.event import Event
 from workflows.engine.run import run
 from workflows.engine.walk import Arrival
-from workflows.models import Flow, Subscription
+from workflows.models import Subscription
 from workflows.nodes.registry import node_types
 from workflows.storage import backpressure, cursors, stored
 from workflows.tasks import drain, nudge
@@ -39,27 +39,40 @@ class Events:
         return {"specversion": "1.0", **json.loads(self._body(number, _STAMP))}
 
 
+class Drained:
+    """A flow whose events lie in the log when the drain comes, over all eight partitions."""
+
+    def __init__(self, document: dict[str, Any], events: Events) -> None:
+        self._flow = make.published(document)
+        self._subscription_id = Subscription.objects.values_list("pk", flat=True).get(
+            flow=self._flow
+        )
+        self._events = events
+
+    def drain(self, group: int) -> None:
+        """Append a group of events, and drain them."""
+        make.append(self._flow, self._events.take(group))
+        drain.drain_slice(self._subscription_id)
+
+
 class Measure:
-    """Groups of events that lie in the log when the drain comes, over all eight partitions."""
+    """Groups of orders, each group drained by itself."""
 
     def __init__(self) -> None:
-        self._flow = make.published(make.order_document("drained"))
-        self._subscription_id = subscription_of(self._flow)
-        self._events = Events("w")
+        self._drained = Drained(make.order_document("drained"), Events("w"))
 
     def __call__(self, group: int) -> Costs:
         rounds = rounds_of(group)
         with Stopwatch(detailed=("commit",)) as watch:
             time_drain(watch)
-            watch.around(drain, "drain_slice", "the rest of the drain")
             for _ in range(rounds):
-                make.append(self._flow, self._events.take(group))
-                drain.drain_slice(self._subscription_id)
+                self._drained.drain(group)
         return {name: seconds / (rounds * group) * 1e6 for name, seconds in watch.seconds.items()}
 
 
 def time_drain(watch: Stopwatch) -> None:
-    """Have the parts of a drain timed."""
+    """Have a drain timed, and its parts."""
+    watch.around(drain, "drain_slice", "the rest of the drain")
     watch.around(cursors, "unread", "find what is unread")
     watch.around(drain, "load_plan", "the plan and its limits")
     watch.around(backpressure, "room", "the plan and its limits")
@@ -70,10 +83,6 @@ def time_drain(watch: Stopwatch) -> None:
     watch.around(drain, "commit", "commit")
     watch.around(drain, "announce", "tell the live room")
     watch.around(nudge, "clear", "let nudges through again")
-
-
-def subscription_of(flow: Flow) -> int:
-    return Subscription.objects.values_list("pk", flat=True).get(flow=flow)
 
 
 class Hops:

@@ -8,7 +8,7 @@ import uvloop
 
 from tests import make
 from tests.bench.__main__ import running_sink
-from tests.bench.bydrain import Events, subscription_of, time_drain
+from tests.bench.bydrain import Drained, Events, time_drain
 from tests.bench.parts import Costs, rounds_of
 from tests.bench.stopwatch import Stopwatch
 from tests.servers import wait_until
@@ -29,16 +29,14 @@ class Measure:
         self._sink = self._running.enter_context(running_sink())
         url = f"{self._sink.url}/order"
         end = ("call", "consumer.http", {"url": url})
-        self._flow = make.published(make.order_document("called", end))
-        self._subscription_id = subscription_of(self._flow)
-        self._events, self._url = Events("c", all_pass=True), url
+        self._drained = Drained(make.order_document("called", end), Events("c", all_pass=True))
+        self._url = url
 
     def __call__(self, group: int) -> Costs:
         rounds = rounds_of(group) // 4 + 5
         process.stop(5.0)  # a performer remembers what it was made with
         with Stopwatch(detailed=("commit", "settle")) as watch:
             time_drain(watch)
-            watch.around(drain, "drain_slice", "the rest of the drain")
             watch.around(drain, "start_admitted", "hand the calls over")
             watch.around(settle, "settle", "settle")
             watch.around(settle, "run", "settle: engine")
@@ -58,8 +56,7 @@ class Measure:
 
     def _once(self, group: int) -> None:
         self._sink.reset()
-        make.append(self._flow, self._events.take(group))
-        drain.drain_slice(self._subscription_id)
+        self._drained.drain(group)
         wait_until(lambda: not process.performer().room.used(), 30, "all settled")
 
     async def _call(self, group: int, rounds: int) -> float:
