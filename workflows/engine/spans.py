@@ -85,11 +85,36 @@ def grid_spans(
     return spans
 
 
-def session_span(
+def count_span(book: Book, leader: str, now: float, longest: float) -> Span:
+    """The window that isn't full yet, or a new one."""
+    for span in book.joinable(now):
+        return span
+    return book.add(Span(leader, now, now + longest, now + longest))
+
+
+def session_spans(
+    book: Book,
+    leader: str,
+    moment: float,
+    now: float,
+    gap: float,
+    longest: float,
+    lateness: float,
+    asked: Sequence[Aggregate],
+) -> list[Span]:
+    """The session for an event of `moment`: opened, made longer, or joined with others where the
+    event fills the gap between them. Empty: too late."""
+    session = _session(book, leader, moment, now, gap, longest, lateness)
+    if session is None:
+        return []
+    while (other := _bridged(book, session, longest, now)) is not None:
+        _unite(book, session, other, asked)
+    return [session]
+
+
+def _session(
     book: Book, leader: str, moment: float, now: float, gap: float, longest: float, lateness: float
 ) -> Span | None:
-    """The session for an event of `moment`: opened, made longer, or joined with the next one where
-    the event fills the gap between them. None: too late."""
     near = [s for s in book.joinable(now) if s.start < moment + gap and moment < s.end]
     near = [s for s in near if max(s.end, moment) - min(s.start, moment) <= longest + _ROUNDING]
     near.sort(key=lambda span: span.start)
@@ -105,7 +130,7 @@ def session_span(
     return span
 
 
-def bridged(book: Book, span: Span, longest: float, now: float) -> Span | None:
+def _bridged(book: Book, span: Span, longest: float, now: float) -> Span | None:
     """Another session that `span` has grown into, to be taken up by it."""
     for other in book.joinable(now):
         touching = other is not span and other.start < span.end and span.start < other.end
@@ -129,7 +154,7 @@ def _slot(asked: Aggregate) -> str:
     return f"{asked.function} {asked.name} {asked.value}"
 
 
-def unite(book: Book, span: Span, other: Span, asked: Sequence[Aggregate]) -> None:
+def _unite(book: Book, span: Span, other: Span, asked: Sequence[Aggregate]) -> None:
     """Take `other` up in `span`, which may be empty still; its leader is without a window then."""
     first, second = sorted((span, other), key=lambda one: one.start)
     span.values = {

@@ -41,12 +41,11 @@ from workflows.engine.plain import rfc3339
 from workflows.engine.spans import (
     Book,
     Span,
-    bridged,
+    count_span,
     describe,
     enter,
     grid_spans,
-    session_span,
-    unite,
+    session_spans,
 )
 
 _MOST_OVERLAP = 24
@@ -236,9 +235,7 @@ class Window(Filter):
     def _spans(self, book: Book, event: Event, ctx: Context) -> list[Span]:
         config, now = self.config, ctx.now
         if config.kind == "count":
-            for span in book.joinable(now):
-                return [span]
-            return [book.add(Span(ctx.key, now, now + config.seconds, now + config.seconds))]
+            return [count_span(book, ctx.key, now, config.seconds)]
         moment = max(now, book.closed_until(now))
         if config.time:
             moment = to_moment(self._time.evaluate(ctx.variables(event)))
@@ -248,12 +245,8 @@ class Window(Filter):
         if config.kind != "session":
             every = config.every_seconds if config.kind == "sliding" else size
             return grid_spans(book, ctx.key, moment, now, size, every, lateness)
-        session = session_span(book, ctx.key, moment, now, config.gap_seconds, size, lateness)
-        if session is None:
-            return []
-        while (other := bridged(book, session, size, now)) is not None:
-            unite(book, session, other, config.values)
-        return [session]
+        gap, asked = config.gap_seconds, config.values
+        return session_spans(book, ctx.key, moment, now, gap, size, lateness, asked)
 
     # --- a window closes
     def release(self, event: Event, ctx: Context) -> Iterator[Result]:
