@@ -26,7 +26,7 @@ from workflows.tasks.audit import audit as run_audit
 from workflows.tasks.drain import drain_slice
 from workflows.tasks.nudge import nudge
 from workflows.tasks.owner import owner
-from workflows.tasks.process import calm_collector, performer, stop
+from workflows.tasks.process import calm_collector, performer, share_interpreter, stop
 from workflows.tasks.redrive import ask, work_on
 from workflows.tasks.replay import ask as ask_for_replays
 from workflows.tasks.replay import replay_slice
@@ -122,6 +122,7 @@ def prune() -> None:
 @worker_ready.connect
 def _begin(**_: Any) -> None:
     calm_collector()
+    share_interpreter()
     performer()
     health.keep_reporting("worker")
     if sql.is_postgres():

@@ -1,6 +1,7 @@
 """What does a worker process keep between tasks? Its performer and its hint sender."""
 
 import gc
+import sys
 import threading
 from collections.abc import Collection, Sequence
 
@@ -19,6 +20,7 @@ from workflows.tasks.nudge import disconnect, nudge
 from workflows.tasks.performer import Performer
 from workflows.traces.hints import Hints
 
+_TURN_SECONDS = 0.001
 _lock = threading.Lock()
 _performer: Performer | None = None
 _hints: Hints | None = None
@@ -31,6 +33,12 @@ def calm_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
+
+
+def share_interpreter() -> None:
+    """Let threads change more often than every 5 ms. While one settles replies and holds the
+    database's locks, another runs a plan; at each statement the first would wait for its end."""
+    sys.setswitchinterval(_TURN_SECONDS)
 
 
 def performer() -> Performer:
