@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET
 
 from workflows.engine.describe import describe
 from workflows.engine.flowfile import normalise
+from workflows.engine.placing import place
 from workflows.models import Flow
 from workflows.nodes.registry import catalog, node_types
 from workflows.storage import flowrows, flows
@@ -47,6 +48,7 @@ def flow(request: HttpRequest, here: Here, slug: str) -> HttpResponse:
 def _data(here: Here, found: Flow) -> dict[str, Any]:
     draft = flowrows.draft(found)
     document = normalise(draft.document)
+    document["layout"] = place(document)
     _, problems = flows.check(found, document)
     published = None
     if found.published is not None:

@@ -9,6 +9,7 @@ from workflows.storage import dbclock, timers
 from workflows.storage.timers import Timed
 
 _SHOWN = 3
+_SOON_SECONDS = 5.0  # what pages call "just now", when it has been
 
 
 class Line(NamedTuple):
@@ -17,6 +18,7 @@ class Line(NamedTuple):
     node: str
     next_at: datetime | None
     is_late: bool  # its next moment has passed: the flow is paused, or it can't be fired
+    is_soon: bool  # within seconds
     fired_at: datetime | None
     error: str
 
@@ -52,6 +54,7 @@ def _line(one: Timed, now: float) -> Line:
         one.node,
         _moment(one.next_at),
         one.next_at is not None and one.next_at < now - 1,
+        one.next_at is not None and abs(one.next_at - now) < _SOON_SECONDS,
         _moment(one.fired_at),
         one.error,
     )
