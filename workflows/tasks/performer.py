@@ -157,8 +157,8 @@ class Performer:
             time.sleep(0.01)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._replies.put(None)
-        self._acting.join(1.0)
-        self._settling.join(1.0)
+        for thread in (self._acting, self._settling):
+            thread.join(max(1.0, deadline - time.monotonic()))  # it may be in mid-transaction
 
     # --- the acting thread
     def _act(self, ready: threading.Event) -> None:
