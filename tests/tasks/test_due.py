@@ -15,7 +15,7 @@ from workflows.storage.moments import seconds_to_next
 from workflows.storage.replays import Wish
 from workflows.tasks import clock
 from workflows.tasks.redrive import work_on
-from workflows.tasks.waker import Waker
+from workflows.tasks.waker import Waker, pause_before_look
 
 
 def _delayed(slug: str, seconds: float) -> Flow:
@@ -39,7 +39,21 @@ def test_the_waker_asks_when_something_is_due_and_not_before() -> None:
         wait_until(lambda: asked, 5)
     finally:
         waker.stop()
-    assert 0 <= asked[0] - due < 0.25
+    assert asked[0] >= due
+
+
+@pytest.mark.parametrize(
+    ("left", "pause"),
+    [
+        (None, 0.2),  # what is parked meanwhile may be due before anything that is known now
+        (60.0, 0.2),
+        (0.15, 0.15),  # exactly when it is due
+        (0.0, 0.05),  # a worker has just been asked
+        (-3.0, 0.05),
+    ],
+)
+def test_the_waker_never_sleeps_beyond_the_next_moment(left: float | None, pause: float) -> None:
+    assert pause_before_look(left) == pause
 
 
 def test_nothing_of_a_paused_flow_is_due() -> None:

@@ -18,11 +18,11 @@ def _work_until_idle() -> list[tuple[int, float]]:
     """What one worker does, message by message: whose drain it was, and when that had ended."""
     turns: list[tuple[int, float]] = []
     with current_app.connection_for_read() as connection:
-        queue = connection.SimpleQueue(current_app.conf.task_default_queue)
+        # As workers read it: a message waits for no ack, and doesn't come back.
+        queue = connection.SimpleQueue(current_app.conf.task_default_queue, no_ack=True)
         with contextlib.suppress(queue.Empty):
             while True:
                 message = queue.get_nowait()
-                message.ack()
                 (subscription_id,) = message.payload[0]
                 jobs.drain(subscription_id)
                 turns.append((subscription_id, time.monotonic()))

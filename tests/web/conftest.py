@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import redis
 from django.contrib.auth import get_user_model
 from django.test import Client, TestCase
 
@@ -65,8 +66,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def _fresh(db: None, valkey: str, settings: Any) -> Iterator[None]:
-    """Rolled-back tests use ids again: what the process remembers by id must go with them."""
+    """Rolled-back tests use ids again: what the process remembers by id must go with them, and what
+    was asked of workers."""
     _forget()
+    with redis.Redis.from_url(valkey) as client:
+        client.flushall()
     yield
     process.stop(2.0)
     forget_celery_connections()

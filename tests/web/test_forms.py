@@ -235,11 +235,11 @@ def work() -> int:
     """Do, in this process, what was asked of the workers; how many redrives that were."""
     done = 0
     with current_app.connection_for_read() as connection:
-        queue = connection.SimpleQueue(current_app.conf.task_default_queue)
+        # As workers read it: a message waits for no ack, and doesn't come back.
+        queue = connection.SimpleQueue(current_app.conf.task_default_queue, no_ack=True)
         with contextlib.suppress(queue.Empty):
             while True:
                 message = queue.get_nowait()
-                message.ack()
                 if message.headers["task"] == "workflows.redrive":
                     work_on(*message.payload[0])
                     done += 1

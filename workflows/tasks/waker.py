@@ -41,6 +41,14 @@ def let_ask() -> None:
         log.info("the key of due work isn't cleared, it expires by itself: %s", problem)
 
 
+def pause_before_look(left: float | None) -> float:
+    """How long to wait before the next look, when the earliest moment is `left` seconds away: never
+    beyond that moment."""
+    if left is None:
+        return _LOOK_SECONDS
+    return min(left, _LOOK_SECONDS) if left > 0 else _PAUSE_SECONDS
+
+
 class Waker:
     """Calls `ask` whenever something is due. One per worker process."""
 
@@ -71,9 +79,6 @@ class Waker:
     def _look(self) -> float:
         """Ask if it is time; how long to wait until the next look."""
         left = seconds_to_next()
-        if left is None:
-            return _LOOK_SECONDS
-        if left > 0:
-            return min(left, _LOOK_SECONDS)
-        self._ask()
-        return _PAUSE_SECONDS
+        if left is not None and left <= 0:
+            self._ask()
+        return pause_before_look(left)
