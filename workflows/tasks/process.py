@@ -8,10 +8,6 @@ from collections.abc import Collection, Sequence
 from django.conf import settings
 
 from workflows.connectors.base import Connector
-from workflows.connectors.celery_task import CeleryConnector, parse_brokers
-from workflows.connectors.guard import parse_networks
-from workflows.connectors.http import HttpConnector
-from workflows.connectors.mail import MailConnector
 from workflows.storage import cursors
 from workflows.storage.commit import Committed
 from workflows.storage.parts import FlowCommit
@@ -48,13 +44,22 @@ def performer() -> Performer:
         if _performer is None:
             from workflows.tasks.settle import settle, take
 
-            connectors: dict[str, Connector] = {
-                "http": HttpConnector(parse_networks(settings.EVENTFLOW_HTTP_ALLOW)),
-                "mail": MailConnector(),
-                "celery_task": CeleryConnector(parse_brokers(settings.EVENTFLOW_TASK_BROKERS)),
-            }
-            _performer = Performer(connectors, settle, take)
+            _performer = Performer(_connectors(), settle, take)
         return _performer
+
+
+def _connectors() -> dict[str, Connector]:
+    # Loaded only where something is performed: the web process and the timers start sooner.
+    from workflows.connectors.celery_task import CeleryConnector, parse_brokers
+    from workflows.connectors.guard import parse_networks
+    from workflows.connectors.http import HttpConnector
+    from workflows.connectors.mail import MailConnector
+
+    return {
+        "http": HttpConnector(parse_networks(settings.EVENTFLOW_HTTP_ALLOW)),
+        "mail": MailConnector(),
+        "celery_task": CeleryConnector(parse_brokers(settings.EVENTFLOW_TASK_BROKERS)),
+    }
 
 
 def hints() -> Hints:
