@@ -69,6 +69,12 @@ class Room:
         self._lock = threading.Lock()
         self._used = 0
         self._by_node: dict[Where, int] = {}
+        self._is_closed = False
+
+    def close(self) -> None:
+        """Nobody gets a place any more; those that are taken stay until they are given back."""
+        with self._lock:
+            self._is_closed = True
 
     def admit(self, wanted: Sequence[Where | None]) -> list[bool]:
         """Take a place for each that still gets one, in order; None wants none."""
@@ -76,7 +82,7 @@ class Room:
             return [where is not None and self._take(where) for where in wanted]
 
     def _take(self, where: Where) -> bool:
-        if self._used >= LIMIT or self._by_node.get(where, 0) >= NODE_LIMIT:
+        if self._is_closed or self._used >= LIMIT or self._by_node.get(where, 0) >= NODE_LIMIT:
             return False
         self._used += 1
         self._by_node[where] = self._by_node.get(where, 0) + 1
@@ -100,6 +106,7 @@ class Room:
             busy = [where for where, n in self._by_node.items() if n >= NODE_LIMIT]
             open_nodes = [n for n in self._by_node.values() if n < NODE_LIMIT]
             places = min(LIMIT - self._used, NODE_LIMIT - max(open_nodes, default=0))
+            places = 0 if self._is_closed else places
             self._used += places
             return places, busy
 
@@ -152,6 +159,7 @@ class Performer:
     def stop(self, seconds: float) -> None:
         """Take nothing new, wait for what is in flight (at most so long), end the threads."""
         self._stopping.set()
+        self.room.close()
         deadline = time.monotonic() + seconds
         while self.room.used() and time.monotonic() < deadline:
             time.sleep(0.01)
@@ -191,6 +199,9 @@ class Performer:
         kind = type(flight.effect).__struct_config__.tag
         try:
             reply = await self._connectors[str(kind)].perform(flight.effect, flight.key)
+        except asyncio.CancelledError:  # the process ends: it is left to others
+            self.room.leave([(flight.flow_id, flight.arrival.node)])
+            raise
         except Exception as problem:
             log.exception("connector %s failed", kind)
             reply = Reply(ok=False, error="invalid", message=f"Internal error: {problem!r}")

@@ -83,12 +83,10 @@ def breakers() -> Breakers:
 def stop(seconds: float) -> None:
     """End what was started. Effects in flight get so many seconds to be answered and settled."""
     global _performer, _hints, _breakers
+    if (acting := _performer) is not None:
+        acting.stop(seconds)  # what settles its last replies still asks for it
     with _lock:
-        acting, _performer = _performer, None
-        _breakers = None
-    if acting is not None:
-        acting.stop(seconds)
-    with _lock:
+        _performer = _breakers = None
         telling, _hints = _hints, None
     if telling is not None:
         telling.stop()
