@@ -11,7 +11,7 @@ from tests.accounting import assert_balanced
 from tests.sink import Sink
 from workflows.models import Effect, Flow, Trace
 from workflows.storage import cursors
-from workflows.tasks.performer import LIMIT
+from workflows.tasks.inhand import LIMIT
 
 EVENTS = 2_000
 

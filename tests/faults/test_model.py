@@ -33,7 +33,7 @@ from workflows.storage.parts import Fenced
 from workflows.storage.plans import load_plan
 from workflows.tasks import choice, drain, owner, process, settle
 from workflows.tasks.audit import audit
-from workflows.tasks.performer import InFlight, Room
+from workflows.tasks.inhand import InFlight, Room
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

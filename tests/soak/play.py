@@ -19,7 +19,7 @@ from workflows.management import children
 from workflows.models import Alarm, DeadLetter, Effect, Flow, Held, Slot, Trace
 from workflows.storage import alarms, cursors
 from workflows.tasks.audit import audit
-from workflows.tasks.performer import LIMIT
+from workflows.tasks.inhand import LIMIT
 
 SENDERS, KEYS = 4, 3  # keys of each sender
 FLOWS = ("ordered", "loose")

@@ -2,6 +2,7 @@
 
 import time
 
+import msgspec
 import orjson
 import pytest
 from django.db import connection
@@ -21,8 +22,9 @@ from workflows.models import (
     Trace,
 )
 from workflows.storage import channeledits, cursors, flows, publishing, sql, timers
-from workflows.tasks import clock, jobs
+from workflows.tasks import clock, jobs, process, settle
 from workflows.tasks.drain import drain_slice
+from workflows.tasks.inhand import NODE_LIMIT
 
 
 def _http(sink: Sink, **config: object) -> make.Node:
@@ -141,6 +143,27 @@ def test_an_effect_whose_worker_died_is_made_again_when_its_lease_is_over(sink: 
     wait_until(lambda: _settled(flow))
     assert sink.calls[0].key == sink.calls[1].key
     assert Trace.objects.get(flow=flow).delivered == 1  # the late reply changed nothing
+    assert_balanced(flow)
+
+
+def test_what_was_taken_and_not_called_is_given_back_and_called_once(sink: Sink) -> None:
+    flow = make.published(make.order_document(consumer=_http(sink)))
+    full = [(flow.pk, "call")] * NODE_LIMIT
+    assert all(process.performer().room.admit(full))
+    make.append(flow, [make.event("a")])
+    _drain(flow)  # there was no place for the call: its row is due
+    (flight,), _ = settle.take(1, [])
+    settle.give_back([flight])
+    assert Effect.objects.values_list("owner", "attempt").get() == ("", 0)
+    (again,), _ = settle.take(1, [])
+    settle.give_back([msgspec.structs.replace(flight, attempt=7)])  # somebody else has it now
+    assert Effect.objects.values_list("attempt", flat=True).get() == 1
+    settle.give_back([again])
+    process.performer().room.leave(full)
+    jobs.tick()
+    sink.wait_for(1)
+    wait_until(lambda: _settled(flow))
+    assert len(sink.calls) == 1
     assert_balanced(flow)
 
 

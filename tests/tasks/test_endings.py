@@ -32,10 +32,11 @@ def _has_ended(flow: Flow) -> bool:
 @pytest.mark.parametrize("late", [500, 404, 200])
 def test_a_late_answer_rewrites_no_ending(sink: Sink, late: int) -> None:
     flow = make.published(make.order_document(consumer=_http(sink, timeout_seconds=20)))
-    go_on, first = threading.Event(), threading.Semaphore(1)
+    go_on, is_called, first = threading.Event(), threading.Event(), threading.Semaphore(1)
 
     def answer(call: Call) -> Answer:
         if first.acquire(blocking=False):
+            is_called.set()
             go_on.wait(15)
             return (late, {}, b"")
         return (200, {}, b"")
@@ -44,7 +45,7 @@ def test_a_late_answer_rewrites_no_ending(sink: Sink, late: int) -> None:
     make.append(flow, [make.event("a")])
     _drain(flow)
     # As if the first worker had been stopped in mid-call: its lease is another's, and has run out.
-    wait_until(lambda: Effect.objects.filter(attempt=1).exists())
+    assert is_called.wait(10)
     Effect.objects.update(owner="a stopped worker", due_at=0)
     wait_until(lambda: _has_ended(flow))
     go_on.set()

@@ -133,6 +133,17 @@ def effects_due() -> bool:
     )
 
 
+def give_back_effects(owner: str, uncalled: Sequence[tuple[int, int, int]]) -> None:
+    """Make due again what `owner` still has and didn't call: (flow, number, attempt)."""
+    sql.update_many(
+        "workflows_effect",
+        f"owner = '', attempt = attempt - 1, due_at = {sql.now_sql()}",
+        "f, n, a, o",
+        "flow_id = v.f AND number = v.n AND attempt = v.a AND owner = v.o",
+        [(*one, owner) for one in uncalled],
+    )
+
+
 def hand_back_effects(owner: str) -> int:
     """Make due at once what `owner` took and won't do. For a clean stop."""
     sql.execute(

@@ -42,9 +42,9 @@ def performer() -> Performer:
     global _performer
     with _lock:
         if _performer is None:
-            from workflows.tasks.settle import settle, take
+            from workflows.tasks.settle import give_back, settle, take
 
-            _performer = Performer(_connectors(), settle, take)
+            _performer = Performer(_connectors(), settle, take, give_back)
         return _performer
 
 

@@ -21,8 +21,8 @@ from workflows.storage.parts import Fenced, FlowCommit, Stale, Taken, TraceRef
 from workflows.storage.plans import load_plan
 from workflows.tasks.context import Publisher, Surroundings, event_of
 from workflows.tasks.gating import free_to_go, hold_back
+from workflows.tasks.inhand import InFlight, Where
 from workflows.tasks.owner import owner
-from workflows.tasks.performer import InFlight, Where
 from workflows.tasks.process import announce, breakers, performer
 from workflows.traces.recorder import Root, Setting, later_commit, retries
 
@@ -314,6 +314,20 @@ def take(limit: int, busy: Iterable[Where]) -> tuple[list[InFlight], float | Non
     if len(out) < len(rows) == limit:
         performer().look()  # others may stand behind those that were held back
     return out, admitted.again_at
+
+
+def give_back(flights: Sequence[InFlight]) -> None:
+    """Make due again what was taken and not called. What has a slot of a limit or tries a
+    destination that is down comes due by itself, with that."""
+    with sql.write():
+        work.give_back_effects(
+            owner(),
+            [
+                (flight.flow_id, flight.number, flight.attempt)
+                for flight in flights
+                if not flight.has_slot and not flight.is_probe
+            ],
+        )
 
 
 def _known(row: work.TakenEffect) -> Reply | None:

@@ -1,0 +1,99 @@
+"""How much a worker process takes into its hand, and how much of it is called at once."""
+
+import pytest
+
+from workflows.engine.effects import HttpRequest
+from workflows.engine.event import Event
+from workflows.engine.walk import Arrival
+from workflows.storage.parts import TraceRef
+from workflows.tasks.inhand import HAND, LIMIT, NODE_HAND, NODE_LIMIT, InFlight, Room, Turns
+
+A, B, C = (1, "a"), (1, "b"), (2, "a")
+
+
+def _flights(where: tuple[int, str], count: int) -> list[InFlight]:
+    event = Event(id="e", source="/s", type="T", time="2026-01-01T00:00:00Z", accepted_at=0.0)
+    return [
+        InFlight(
+            flow_id=where[0],
+            number=number,
+            version_id=1,
+            ref=TraceRef(1, 0, number),
+            channel_id=1,
+            origin=event,
+            lane=None,
+            arrival=Arrival(0, where[1], event),
+            effect=HttpRequest(method="GET", url="http://example.com/"),
+            key=str(number),
+            attempt=1,
+            begun=0.0,
+            since=0.0,
+        )
+        for number in range(count)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("took_ms", "fits"),
+    [(None, NODE_LIMIT), (2.0, NODE_HAND), (500.0, NODE_LIMIT)],
+    ids=["unknown", "quick", "slow"],
+)
+def test_more_than_can_be_called_is_taken_only_for_who_answers_quickly(
+    took_ms: float | None, fits: int
+) -> None:
+    room = Room()
+    if took_ms is not None:
+        room.note(A, took_ms)
+    assert sum(room.admit([A] * 1_000)) == fits
+
+
+def test_all_together_never_take_more_than_the_hand_holds() -> None:
+    room = Room()
+    for where in (A, B, C):
+        room.note(where, 1.0)
+    assert sum(sum(room.admit([where] * 1_000)) for where in (A, B, C)) == HAND
+    assert room.reserve() == (0, [A, B])
+    room.leave([A] * NODE_HAND + [B] * (HAND - NODE_HAND))
+    assert room.used() == 0
+
+
+def test_what_is_looked_for_is_no_more_than_could_be_called() -> None:
+    room = Room()
+    places, busy = room.reserve()
+    assert (places, busy) == (NODE_LIMIT, [])
+    room.assign(places, [A] * NODE_LIMIT)
+    assert room.reserve() == (LIMIT - NODE_LIMIT, [A])
+
+
+def test_calls_of_one_node_begin_in_the_order_in_which_they_came() -> None:
+    turns = Turns()
+    turns.add(_flights(A, NODE_LIMIT + 10))
+    called = turns.next()
+    assert [flight.number for flight in called] == list(range(NODE_LIMIT))
+    assert turns.next() == []
+    turns.end([A] * 3)
+    assert [flight.number for flight in turns.next()] == [
+        NODE_LIMIT,
+        NODE_LIMIT + 1,
+        NODE_LIMIT + 2,
+    ]
+
+
+def test_no_more_are_called_than_a_death_may_repeat_and_each_node_has_its_share() -> None:
+    turns = Turns()
+    for where in (A, B, C):
+        turns.add(_flights(where, 100))
+    called = [flight.where for flight in turns.next()]
+    assert len(called) == LIMIT
+    assert min(called.count(where) for where in (A, B, C)) >= LIMIT // 3
+    turns.end(called)
+    assert len(turns.next()) == LIMIT
+
+
+def test_those_that_were_dropped_are_never_called() -> None:
+    turns = Turns()
+    turns.add(_flights(A, NODE_LIMIT + 5))
+    turns.next()
+    assert len(turns.drop()) == 5
+    turns.end([A] * NODE_LIMIT)
+    assert turns.next() == []

@@ -1,0 +1,166 @@
+"""Which effects does a worker process have in hand, and which of them may be called now?
+
+In hand is what it has the lease of: more than it may call at once, so that the next calls needn't
+be looked for while the last ones are settled. Called and not yet settled are at most `LIMIT`: these
+are what a death of the process repeats.
+"""
+
+import threading
+from collections import Counter, deque
+from collections.abc import Sequence
+
+import msgspec
+
+from workflows.engine.effects import Effect, Reply
+from workflows.engine.event import Event
+from workflows.engine.walk import Arrival
+from workflows.storage.parts import TraceRef
+from workflows.storage.work import EFFECT_MARGIN_SECONDS
+
+LIMIT = 64  # called and unsettled effects of a process
+NODE_LIMIT = 40  # of them for one node, so that a slow destination leaves room for others
+HAND = 256  # effects that a process has the lease of
+NODE_HAND = 192  # of them for one node, if it answers quickly: else other workers are sooner
+_QUICK_MS = 50.0
+_MOST_NODES = 10_000  # whose speed is remembered
+
+Where = tuple[int, str]  # (flow, node)
+
+
+class InFlight(msgspec.Struct, frozen=True):
+    """An effect that this process has the lease of."""
+
+    flow_id: int
+    number: int
+    version_id: int
+    ref: TraceRef
+    channel_id: int
+    origin: Event  # the trace's own event, as it lies in the log
+    lane: str | None  # in a flow that keeps order: the event's key
+    arrival: Arrival  # root is meaningless here
+    effect: Effect
+    key: str
+    attempt: int
+    begun: float  # time.monotonic() before its lease was asked for
+    since: float  # Unix seconds: when its first call was due
+    has_slot: bool = False  # of a limited gate, to be given back
+    is_probe: bool = False  # it tries a destination that is down
+    known: Reply | None = None  # it was done before, and this was the answer
+
+    @property
+    def start_before(self) -> float:
+        """Monotonic time; an effect started later may outlive its lease."""
+        return self.begun + EFFECT_MARGIN_SECONDS * 0.8
+
+    @property
+    def where(self) -> Where:
+        return self.flow_id, self.arrival.node
+
+
+class Room:
+    """Counts the effects in hand, in all and by node. For any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._used = 0
+        self._by_node: Counter[Where] = Counter()
+        self._took_ms: dict[Where, float] = {}  # the last call of each node
+        self._is_closed = False
+
+    def close(self) -> None:
+        """Nobody gets a place any more; those that are taken stay until they are given back."""
+        with self._lock:
+            self._is_closed = True
+
+    def note(self, where: Where, took_ms: float) -> None:
+        """Remember how long a call took."""
+        with self._lock:
+            if len(self._took_ms) >= _MOST_NODES:
+                self._took_ms.clear()
+            self._took_ms[where] = took_ms
+
+    def admit(self, wanted: Sequence[Where | None]) -> list[bool]:
+        """Take a place for each that still gets one, in order; None wants none."""
+        with self._lock:
+            return [where is not None and self._take(where) for where in wanted]
+
+    def _take(self, where: Where) -> bool:
+        if self._took_ms.get(where, _QUICK_MS) < _QUICK_MS:
+            is_full = self._used >= HAND or self._by_node[where] >= NODE_HAND
+        else:
+            is_full = self._used >= LIMIT or self._by_node[where] >= NODE_LIMIT
+        if is_full or self._is_closed:
+            return False
+        self._used += 1
+        self._by_node[where] += 1
+        return True
+
+    def leave(self, places: Sequence[Where]) -> None:
+        """Give places back."""
+        with self._lock:
+            self._used -= len(places)
+            self._by_node.subtract(places)
+            for where in places:
+                if not self._by_node[where]:
+                    del self._by_node[where]
+
+    def reserve(self) -> tuple[int, list[Where]]:
+        """Take places for effects yet unknown, as many as could be called at once: how many, and
+        which nodes have had their share. `assign` tells later whose they became."""
+        with self._lock:
+            busy = [where for where, n in self._by_node.items() if n >= NODE_LIMIT]
+            open_nodes = [n for n in self._by_node.values() if n < NODE_LIMIT]
+            places = min(LIMIT - self._used, NODE_LIMIT - max(open_nodes, default=0))
+            places = 0 if self._is_closed else max(0, places)
+            self._used += places
+            return places, busy
+
+    def assign(self, places: int, wanted: Sequence[Where]) -> None:
+        """Turn reserved places into those of `wanted`; the rest are given back."""
+        with self._lock:
+            self._used -= places - len(wanted)
+            self._by_node.update(wanted)
+
+    def used(self) -> int:
+        with self._lock:
+            return self._used
+
+
+class Turns:
+    """Whose turn it is to be called: first come, first served for each node, and one node after
+    the other. For one thread."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[Where, deque[InFlight]] = {}
+        self._called: Counter[Where] = Counter()
+
+    def add(self, flights: Sequence[InFlight]) -> None:
+        """Let these wait for their turn."""
+        for flight in flights:
+            self._waiting.setdefault(flight.where, deque()).append(flight)
+
+    def next(self) -> list[InFlight]:
+        """Those that may be called now. They count as called until `end`."""
+        out: list[InFlight] = []
+        room = LIMIT - self._called.total()
+        while room > len(out):
+            before = len(out)
+            for where in list(self._waiting):
+                if self._called[where] < NODE_LIMIT and len(out) < room:
+                    out.append(self._waiting[where].popleft())
+                    self._called[where] += 1
+                    if not self._waiting[where]:
+                        del self._waiting[where]
+            if len(out) == before:
+                break
+        return out
+
+    def end(self, settled: Sequence[Where]) -> None:
+        """These are no longer called: their outcome is in the database."""
+        self._called.subtract(settled)
+
+    def drop(self) -> list[InFlight]:
+        """Let nobody wait any more; those who did."""
+        waiting = [flight for queue in self._waiting.values() for flight in queue]
+        self._waiting.clear()
+        return waiting
