@@ -4,6 +4,7 @@ A page asks every two seconds, and a replay may have a million traces. What has 
 is, so a process remembers how many ended up to some change number, and which still ran.
 """
 
+import threading
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -32,6 +33,7 @@ class _Known(NamedTuple):
 
 _NOTHING = _Known(0, Counter(), ())
 _known: OrderedDict[tuple[int, float], _Known] = OrderedDict()
+_lock = threading.Lock()
 
 
 def states(replay: Replay) -> dict[str, int]:
@@ -40,10 +42,11 @@ def states(replay: Replay) -> dict[str, int]:
     run = (replay.flow_id, runs.number(replay.mode, replay.pk))
     which = (replay.pk, replay.created_at)
     known = _advance(run, _look_again(run, _known.get(which, _NOTHING)))
-    _known[which] = known
-    _known.move_to_end(which)
-    if len(_known) > _MOST_REPLAYS:
-        _known.popitem(last=False)
+    with _lock:
+        _known[which] = known
+        _known.move_to_end(which)
+        if len(_known) > _MOST_REPLAYS:
+            _known.popitem(last=False)
     still = Counter(running=len(known.running))
     return dict(known.ended + still + _count(run, known.upto, _END))
 
