@@ -1,11 +1,19 @@
 """How much a worker process takes into its hand, and how much of it is called at once."""
 
+import threading
+
 import pytest
 
+from tests import make
+from tests.servers import wait_until
+from tests.sink import Answer, Call, Sink
 from workflows.engine.effects import HttpRequest
 from workflows.engine.event import Event
 from workflows.engine.walk import Arrival
+from workflows.models import Flow, Subscription
 from workflows.storage.parts import TraceRef
+from workflows.tasks import process
+from workflows.tasks.drain import drain_slice
 from workflows.tasks.inhand import HAND, LIMIT, NODE_HAND, NODE_LIMIT, InFlight, Room, Turns
 
 A, B, C = (1, "a"), (1, "b"), (2, "a")
@@ -57,6 +65,13 @@ def test_all_together_never_take_more_than_the_hand_holds() -> None:
     assert room.used() == 0
 
 
+def test_one_node_that_fills_the_hand_leaves_the_others_their_calls() -> None:
+    room = Room()
+    room.note(A, 1.0)
+    room.admit([A] * NODE_HAND)
+    assert room.reserve() == (LIMIT - NODE_LIMIT, [A])
+
+
 def test_what_is_looked_for_is_no_more_than_could_be_called() -> None:
     room = Room()
     places, busy = room.reserve()
@@ -68,11 +83,11 @@ def test_what_is_looked_for_is_no_more_than_could_be_called() -> None:
 def test_calls_of_one_node_begin_in_the_order_in_which_they_came() -> None:
     turns = Turns()
     turns.add(_flights(A, NODE_LIMIT + 10))
-    called = turns.next()
+    called = turns.next(0.0)[0]
     assert [flight.number for flight in called] == list(range(NODE_LIMIT))
-    assert turns.next() == []
+    assert turns.next(0.0)[0] == []
     turns.end([A] * 3)
-    assert [flight.number for flight in turns.next()] == [
+    assert [flight.number for flight in turns.next(0.0)[0]] == [
         NODE_LIMIT,
         NODE_LIMIT + 1,
         NODE_LIMIT + 2,
@@ -83,17 +98,64 @@ def test_no_more_are_called_than_a_death_may_repeat_and_each_node_has_its_share(
     turns = Turns()
     for where in (A, B, C):
         turns.add(_flights(where, 100))
-    called = [flight.where for flight in turns.next()]
+    called = [flight.where for flight in turns.next(0.0)[0]]
     assert len(called) == LIMIT
     assert min(called.count(where) for where in (A, B, C)) >= LIMIT // 3
     turns.end(called)
-    assert len(turns.next()) == LIMIT
+    assert len(turns.next(0.0)[0]) == LIMIT
 
 
 def test_those_that_were_dropped_are_never_called() -> None:
     turns = Turns()
     turns.add(_flights(A, NODE_LIMIT + 5))
-    turns.next()
+    turns.next(0.0)[0]
     assert len(turns.drop()) == 5
     turns.end([A] * NODE_LIMIT)
-    assert turns.next() == []
+    assert turns.next(0.0)[0] == []
+
+
+def test_who_has_waited_too_long_is_not_called_and_takes_no_place() -> None:
+    turns = Turns()
+    turns.add(_flights(A, NODE_LIMIT + 5))
+    turns.next(0.0)
+    too_late = _flights(A, 1)[0].start_before + 0.1
+    due, late = turns.next(too_late)
+    assert (due, [flight.number for flight in late]) == (
+        [],
+        list(range(NODE_LIMIT, NODE_LIMIT + 5)),
+    )
+    assert not turns.is_waiting
+
+
+def _flow(slug: str, sink: Sink) -> Flow:
+    call = ("call", "consumer.http", {"url": f"{sink.url}/{slug}", "timeout_seconds": 20})
+    return make.published(make.order_document(slug, consumer=call))
+
+
+def _send(flow: Flow, count: int, prefix: str) -> None:
+    make.append(flow, [make.event(f"{prefix}{i}", 150) for i in range(count)])
+    while drain_slice(Subscription.objects.get(flow=flow).pk):
+        pass
+
+
+def test_a_destination_that_gets_stuck_keeps_no_other_from_being_called(sink: Sink) -> None:
+    go_on = threading.Event()
+    is_stuck = threading.Event()
+
+    def answer(call: Call) -> Answer:
+        if call.path == "/stuck" and is_stuck.is_set():
+            go_on.wait(20)
+        return (200, {}, b"")
+
+    sink.answer = answer
+    stuck, other = _flow("stuck", sink), _flow("other", sink)
+    _send(stuck, 1, "quick")
+    sink.wait_for(1)
+    wait_until(lambda: process.performer().room.used() == 0)  # it is known to be quick
+    is_stuck.set()
+    _send(stuck, 300, "s")
+    _send(other, 30, "o")
+    try:
+        wait_until(lambda: sum(call.path == "/other" for call in sink.calls) == 30)
+    finally:
+        go_on.set()

@@ -106,11 +106,12 @@ class Room:
 
     def reserve(self) -> tuple[int, list[Where]]:
         """Take places for effects yet unknown, as many as could be called at once: how many, and
-        which nodes have had their share. `assign` tells later whose they became."""
+        which nodes have had their share. `assign` tells whose they became, before the next one."""
         with self._lock:
             busy = [where for where, n in self._by_node.items() if n >= NODE_LIMIT]
             open_nodes = [n for n in self._by_node.values() if n < NODE_LIMIT]
-            places = min(LIMIT - self._used, NODE_LIMIT - max(open_nodes, default=0))
+            called = NODE_LIMIT * len(busy) + sum(open_nodes)  # at most: the others wait
+            places = min(LIMIT - called, NODE_LIMIT - max(open_nodes, default=0))
             places = 0 if self._is_closed else max(0, places)
             self._used += places
             return places, busy
@@ -139,21 +140,39 @@ class Turns:
         for flight in flights:
             self._waiting.setdefault(flight.where, deque()).append(flight)
 
-    def next(self) -> list[InFlight]:
-        """Those that may be called now. They count as called until `end`."""
-        out: list[InFlight] = []
+    def next(self, now: float) -> tuple[list[InFlight], list[InFlight]]:
+        """Those that may be called at this (monotonic) moment, which count as called until `end`;
+        and those that have waited too long. Neither waits any more."""
+        late = [flight for where in list(self._waiting) for flight in self._take_late(where, now)]
+        due: list[InFlight] = []
         room = LIMIT - self._called.total()
-        while room > len(out):
-            before = len(out)
+        while room > len(due):
+            before = len(due)
             for where in list(self._waiting):
-                if self._called[where] < NODE_LIMIT and len(out) < room:
-                    out.append(self._waiting[where].popleft())
+                if self._called[where] < NODE_LIMIT and len(due) < room:
+                    due.append(self._waiting[where].popleft())
                     self._called[where] += 1
-                    if not self._waiting[where]:
-                        del self._waiting[where]
-            if len(out) == before:
+                    self._forget_if_empty(where)
+            if len(due) == before:
                 break
-        return out
+        return due, late
+
+    def _take_late(self, where: Where, now: float) -> list[InFlight]:
+        queue = self._waiting[where]
+        late = []
+        while queue and now > queue[0].start_before:
+            late.append(queue.popleft())
+        self._forget_if_empty(where)
+        return late
+
+    def _forget_if_empty(self, where: Where) -> None:
+        if not self._waiting[where]:
+            del self._waiting[where]
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether anybody waits for a turn."""
+        return bool(self._waiting)
 
     def end(self, settled: Sequence[Where]) -> None:
         """These are no longer called: their outcome is in the database."""

@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 BATCH = 40  # replies settled in one transaction
 LINGER_SECONDS = 0.01  # how long a reply may wait for others that are under way
+_LATE_LOOK_SECONDS = 0.5
 _WORTH_A_LOOK = 16  # places: looking for due effects is a transaction
 
 Settle = Callable[[list[tuple[InFlight, Reply]]], None]
@@ -52,6 +53,7 @@ class Performer:
         self._replies: queue.SimpleQueue[tuple[InFlight, Reply | None] | None]
         self._replies = queue.SimpleQueue()
         self._turns = Turns()
+        self._will_look = False  # for those who have waited too long
         self._more = threading.Event()
         self._again_at = math.inf  # monotonic: when held-back effects are due again
         self._stopping = threading.Event()
@@ -117,15 +119,23 @@ class Performer:
         if self._stopping.is_set():
             self._drop()
             return
-        for flight in self._turns.next():
-            if time.monotonic() > flight.start_before:
-                self._replies.put((flight, None))  # too late to be sure of the lease
-            elif flight.known is not None:
+        due, late = self._turns.next(time.monotonic())
+        for flight in late:
+            self._replies.put((flight, None))
+        for flight in due:
+            if flight.known is not None:
                 self._replies.put((flight, flight.known))
             else:
                 task = self._loop.create_task(self._perform(flight))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
+        if self._turns.is_waiting and not self._will_look:
+            self._will_look = True
+            self._loop.call_later(_LATE_LOOK_SECONDS, self._look_for_late)
+
+    def _look_for_late(self) -> None:
+        self._will_look = False
+        self._call_next()
 
     def _drop(self) -> None:
         """Leave the rows of those who wait to whoever hands back all that this process has."""
@@ -168,9 +178,8 @@ class Performer:
             log.exception("%d replies could not be settled", len(batch))
         for flight, reply in replies:
             self.room.note(flight.where, reply.took_ms)
-        ended = [flight.where for flight, _ in batch]
-        self.room.leave(ended)
-        self._in_loop(self._end, ended)
+        self.room.leave([flight.where for flight, _ in batch])
+        self._in_loop(self._end, [flight.where for flight, _ in replies])
 
     def _collect(self) -> list[tuple[InFlight, Reply | None]]:
         patience = min(0.5, max(0.0, self._again_at - time.monotonic()))
