@@ -32,6 +32,11 @@ os.environ["REDIS_URL"] = f"unix://{HOME}/valkey.sock?db=0"
 os.environ["EVENTFLOW_HTTP_ALLOW"] = "127.0.0.0/8"
 os.environ.pop("CELERY_BROKER_URL", None)
 
+# Linux shares processors out by sessions first. Eventflow's workers give way to its web process,
+# and in one session they gave way to those of all tests that run beside this one.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.setsid()
+
 import django  # noqa: E402
 
 django.setup()
@@ -65,12 +70,16 @@ hypothesis.settings.load_profile("quick")
 from tests import servers  # noqa: E402
 from workflows.management import children  # noqa: E402
 
+FAULTS = Path(__file__).parent / "faults"
 PURE_ROOMS = {Path(__file__).parent / room for room in ("engine", "nodes", "schemas")}
 
 
 def pytest_collection_modifyitems(items: list[Any]) -> None:
     """The deciding rooms know no framework: what pytest-django sets up around each test of the
-    others takes longer than most of theirs. The database stays out of their reach."""
+    others takes longer than most of theirs. The database stays out of their reach.
+
+    Faults come first: what takes longest must not begin when all other processes have ended."""
+    items.sort(key=lambda item: item.path.parent != FAULTS)
     for item in items:
         if item.path.parent in PURE_ROOMS:
             item.fixturenames[:] = [n for n in item.fixturenames if not _is_of_django(n)]

@@ -30,7 +30,7 @@ APT_PACKAGES = {
 NO_TESTS = 5  # pytest's exit code when a selection is empty
 
 
-Lane = list[tuple[str, list[str]]]  # one after the other: a database, and words for pytest
+Run = tuple[str, list[str]]  # one pytest: its database, and its words
 
 
 @dataclass(frozen=True)
@@ -80,28 +80,23 @@ def install_servers() -> None:
             return
 
 
-def turns() -> list[list[Lane]]:
+def turns() -> list[list[Run]]:
     """What runs side by side, turn by turn.
 
     First the tests that can share the machine with any other; then the serial ones, which wait
-    more than they work: one at a time in each of three lanes, which are about equally long.
+    about as much as they work: each process asks for one after the other, those that take longest
+    first, so that all are busy until the end.
     """
-    rooms = [f"tests/{room}" for room in ON_POSTGRES if (servers.ROOT / "tests" / room).is_dir()]
-    apart = ["tests/management", "tests/browser"]  # not run on PostgreSQL
-    machines = ["tests/faults/test_clocks.py", "tests/faults/test_machines.py"]  # only there
-    both, serial = ["-n", "2", "-m"], ["-m", "serial"]
-    on_both = ["-m", "serial and not sqlite_alone"]
-    without = [f"--ignore={path}" for path in [*apart, *machines]]
+    on_both = [f"tests/{room}" for room in ON_POSTGRES if (servers.ROOT / "tests" / room).is_dir()]
+    two, one_by_one = ["-n", "2", "-m"], ["-n", "2", "--maxschedchunk=1", "-m"]
     return [
         [
-            [("SQLite", [*both, "not serial"])],
-            [("PostgreSQL", [*both, "not serial and not sqlite_alone", *rooms])],
+            ("SQLite", [*two, "not serial"]),
+            ("PostgreSQL", [*two, "not serial and not sqlite_alone", *on_both]),
         ],
         [
-            [("SQLite", [*serial, *without])],
-            # With -n 1 the database has another name than that of the lane beside it.
-            [("SQLite", [*serial, *apart]), ("PostgreSQL", ["-n", "1", *serial, *machines])],
-            [("PostgreSQL", [*on_both, *without, *rooms])],
+            ("SQLite", [*one_by_one, "serial"]),
+            ("PostgreSQL", [*one_by_one, "serial and not sqlite_alone", *on_both]),
         ],
     ]
 
@@ -129,15 +124,6 @@ def run_pytest(name: str, words: list[str], environment: dict[str, str]) -> Coun
         count += Count(failed=1)  # it ended without being able to say what went wrong
     print(f"{says}{name}: {count} ({time.monotonic() - begun:.0f} s)", flush=True)
     return count
-
-
-def run_lane(lane: Lane, environments: dict[str, dict[str, str]]) -> list[tuple[str, Count]]:
-    """One pytest after the other, those left out whose database isn't there."""
-    return [
-        (name, run_pytest(name, words, environments[name]))
-        for name, words in lane
-        if name in environments
-    ]
 
 
 def _read_report(report: Path) -> Count:
@@ -169,9 +155,10 @@ def run_on_both() -> tuple[Count, Count]:
             counts["PostgreSQL"] = Count(failed=1) if IS_CI else Count(skipped=1)
         list(pool.map(lambda url: migrate(environment, url), urls))
         for turn in turns():
-            for done in [pool.submit(run_lane, lane, environments) for lane in turn]:
-                for name, count in done.result():
-                    counts[name] += count
+            runs = [(name, words) for name, words in turn if name in environments]
+            done = pool.map(lambda run: run_pytest(*run, environments[run[0]]), runs)
+            for (name, _), count in zip(runs, done, strict=True):
+                counts[name] += count
     return counts["SQLite"], counts["PostgreSQL"]
 
 
