@@ -7,7 +7,9 @@ from tests import make
 from tests.servers import wait_until
 from tests.sink import Answer, Call, Sink
 from workflows.models import Effect
+from workflows.storage import work
 from workflows.tasks import jobs, process
+from workflows.tasks.owner import owner
 
 
 def test_a_reply_that_comes_while_it_stops_lets_nothing_begin(sink: Sink) -> None:
@@ -23,5 +25,7 @@ def test_a_reply_that_comes_while_it_stops_lets_nothing_begin(sink: Sink) -> Non
     wait_until(lambda: sink.calls)
     process.stop(5.0)
     assert {one.name for one in threading.enumerate()}.isdisjoint({"act", "settle"})
-    assert Effect.objects.filter(owner="").count() == 10 - len(sink.calls)
-    assert not Effect.objects.exclude(owner="").exists()
+    before = len(sink.calls)
+    work.hand_back_effects(owner())  # what it had in hand and didn't call
+    assert Effect.objects.filter(owner="").count() == 10 - before
+    assert len(sink.calls) == before < 10
