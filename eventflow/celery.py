@@ -12,7 +12,7 @@ from kombu.transport import TRANSPORT_ALIASES, redis
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "eventflow.settings")
 # Django's checks load every page and serializer, which workers and timers never need: a quarter of
-# the time they take to start. `manage.py` runs them, and the tests.
+# the time they take to start. `make check` runs them, and `manage.py migrate`.
 os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
 
