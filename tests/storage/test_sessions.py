@@ -14,9 +14,6 @@ Session = psycopg.Connection[tuple[object, ...]]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-if connection.vendor != "postgresql":
-    pytest.skip("sessions are PostgreSQL's", allow_module_level=True)
-
 _ROW = "INSERT INTO workflows_minute (flow_id, minute, events, dead) VALUES (-1, 0, 0, 0)"
 _COPY = "COPY workflows_counter (flow_id, node, partition, name, n) FROM STDIN"
 
