@@ -85,12 +85,12 @@ def is_shallow(value: Any) -> bool:
     for _ in range(MOST_DEPTH):
         if not level:
             return True
-        following: list[Any] = []
-        for one in level:
-            for item in one.values() if isinstance(one, dict) else one:
-                if isinstance(item, dict | list):
-                    following.append(item)
-        level = following
+        level = [
+            item
+            for one in level
+            for item in (one.values() if type(one) is dict else one)
+            if type(item) is dict or type(item) is list
+        ]
     return not level
 
 

@@ -9,6 +9,7 @@ import secrets
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 from urllib.parse import unquote
 
@@ -47,18 +48,21 @@ class Defaults:
         headers: Mapping[str, str] | None = None,
     ) -> None:
         sent = headers or {}
-        self.traceparent = trace_parent(sent.get("traceparent", ""))
+        parent = sent.get("traceparent", "")
+        self.traceparent = trace_parent(parent) if parent else ""
         hops = sent.get(HOPS_HEADER, "")
         self.hops = int(hops) if len(hops) < 6 and hops.isdecimal() else 0
-        moment = time.time() if now is None else now
         self.source, self.type = source, type
-        stamp = datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
-        self.time = stamp.replace("+00:00", "Z")
-        self._milliseconds = int(moment * 1000)
+        self._moment = time.time() if now is None else now
+
+    @cached_property
+    def time(self) -> str:
+        stamp = datetime.fromtimestamp(self._moment, UTC).isoformat(timespec="milliseconds")
+        return stamp.replace("+00:00", "Z")
 
     def new_id(self) -> str:
         """Unique, and sorting by time: 48 bits of milliseconds, 80 random ones."""
-        return f"{self._milliseconds:012x}{secrets.token_hex(10)}"
+        return f"{int(self._moment * 1000):012x}{secrets.token_hex(10)}"
 
 
 def media_type(headers: Mapping[str, str]) -> str:
