@@ -84,11 +84,11 @@ def turns() -> list[list[Run]]:
     """What runs side by side, turn by turn.
 
     First the tests that can share the machine with any other; then the serial ones, which wait
-    about as much as they work: each process asks for one after the other, those that take longest
-    first, so that all are busy until the end.
+    about as much as they work: one process for each database asks for one after the other. With
+    two for each, tests that allow a worker two seconds failed now and then.
     """
     on_both = [f"tests/{room}" for room in ON_POSTGRES if (servers.ROOT / "tests" / room).is_dir()]
-    two, one_by_one = ["-n", "2", "-m"], ["-n", "2", "--maxschedchunk=1", "-m"]
+    two, one_by_one = ["-n", "2", "-m"], ["-n", "1", "-m"]
     return [
         [
             ("SQLite", [*two, "not serial"]),
