@@ -37,10 +37,20 @@ class Direct:
                 yield connection
                 connection.execute("COMMIT")
             except BaseException:
-                connection.execute("ROLLBACK")
+                self._roll_back(connection)
                 raise
         finally:
             lock.release()
+
+    def _roll_back(self, connection: sqlite3.Connection) -> None:
+        """Undo what has been begun, unless SQLite did so by itself, as it does on a full disk."""
+        if not connection.in_transaction:
+            return
+        try:
+            connection.execute("ROLLBACK")
+        except sqlite3.Error:  # left open, it would keep everybody else from writing
+            self._connection = None
+            connection.close()
 
     def _opened(self) -> sqlite3.Connection:
         if self._connection is None:
