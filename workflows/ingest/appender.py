@@ -6,6 +6,7 @@ else writes, the disk is quick. All else is done by a thread.
 """
 
 import asyncio
+import logging
 import queue
 import threading
 import time
@@ -17,11 +18,12 @@ from workflows.storage import log as event_log
 from workflows.storage.log import Incoming, Position
 from workflows.tasks.nudger import Nudger
 
+logger = logging.getLogger(__name__)
 _MOST_EVENTS = 2_000  # in one transaction
 _MOST_REQUESTS = 256  # handed over at once
 _MOST_IN_LOOP = 128  # events: some 3 ms
-_SLOW_SECONDS = 0.02  # a commit that takes longer is a thread's affair, and so are the next ones
-_REST_SECONDS = 5.0
+_SLOW_SECONDS = 0.02  # a commit that takes longer is the thread's affair, as is one that fails
+_REST_SECONDS = 5.0  # and all that follow for so long
 
 _Future = asyncio.Future[list[Position]]
 _Waiting = tuple[Sequence[Incoming], asyncio.AbstractEventLoop, _Future]
@@ -65,14 +67,23 @@ class Appender:
         begun = time.monotonic()
         if begun < self._slow_until or sum(len(one[0]) for one in waiting) > _MOST_IN_LOOP:
             return False
-        places = event_log.append_at_once([item for one in waiting for item in one[0]], time.time())
+        batch = [item for one in waiting for item in one[0]]
+        try:
+            places = event_log.append_at_once(batch, time.time())
+        except Exception:  # raised here, it would reach nobody who waits for an answer
+            logger.exception("events not stored by the loop, the thread tries")
+            self._leave_to_the_thread()
+            return False
         if time.monotonic() > begun + _SLOW_SECONDS:
-            self._slow_until = time.monotonic() + _REST_SECONDS
+            self._leave_to_the_thread()
         if places is None:
             return False
         _answer(zip((one[2] for one in waiting), _shared_out(waiting, places), strict=True))
         self._nudge(places)
         return True
+
+    def _leave_to_the_thread(self) -> None:
+        self._slow_until = time.monotonic() + _REST_SECONDS
 
     def _run(self) -> None:
         while True:

@@ -3,6 +3,7 @@
 The few places where the two differ ask `is_postgres()`.
 """
 
+import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
@@ -33,14 +34,14 @@ class _Thread(threading.local):
     """What a thread writes on, where that isn't Django's connection."""
 
     direct: Direct | None = None
-    cursors: Any = None  # of the transaction that `write_at_once` has begun
+    begun: sqlite3.Connection | None = None  # on which `write_at_once` has begun a transaction
 
 
 _thread = _Thread()
 
 
 def _cursor() -> AbstractContextManager[Any]:
-    return connection.cursor() if _thread.cursors is None else closing(_thread.cursors.cursor())
+    return connection.cursor() if _thread.begun is None else closing(_thread.begun.cursor())
 
 
 def is_postgres() -> bool:
@@ -162,11 +163,11 @@ def write_at_once() -> Iterator[bool]:
     if _thread.direct is None:
         _thread.direct = Direct(connection.settings_dict)
     with _thread.direct.transaction() as begun:
-        _thread.cursors = begun
+        _thread.begun = begun
         try:
             yield begun is not None
         finally:
-            _thread.cursors = None
+            _thread.begun = None
 
 
 @contextmanager
