@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from workflows.storage import cursors, deadgroups, gates, log, parked, sql
+from workflows.storage import cursors, deadgroups, gates, log, parked, sql, tracerows
 from workflows.storage.parked import EFFECTS, HELD
-from workflows.storage.parts import Fenced, FlowCommit, Stale, TraceRef
+from workflows.storage.parts import Fenced, FlowCommit, Stale
 
 
 class Committed(NamedTuple):
@@ -59,9 +59,9 @@ def _commit_flow(part: FlowCommit, owner: str) -> Committed:
     freed = parked.advance(EFFECTS, part.flow_id, settled)
     freed += parked.advance(HELD, part.flow_id, released)
     number = first
-    _insert_traces(part, number)
+    tracerows.insert(part, number)
     number += len(part.traces)
-    _insert_segments(part, number)
+    tracerows.change(part, number)
     number += len(part.changes)
     first_effect = number
     parked.insert_effects(part.flow_id, number, part.effects)
@@ -112,80 +112,6 @@ def _advance_clock(flow_id: int, wanted: int) -> int:
     if not rows:
         raise Fenced("the flow was deleted")
     return int(rows[0][0]) - wanted
-
-
-def _insert_traces(part: FlowCommit, number: int) -> None:
-    sql.insert_many(
-        "workflows_trace",
-        'subscription_id, "partition", "offset", run, flow_id, version, number, state, open,'
-        " delivered, dead, type, key, event_id, accepted_at, taken_at, ended_at, error, steps",
-        [
-            (
-                *trace.ref,
-                part.flow_id,
-                trace.version,
-                number + i,
-                trace.state,
-                trace.open,
-                trace.delivered,
-                trace.dead,
-                trace.type,
-                trace.key,
-                trace.event_id,
-                trace.accepted_at,
-                trace.taken_at,
-                trace.ended_at,
-                trace.error,
-                trace.steps,
-            )
-            for i, trace in enumerate(part.traces)
-        ],
-    )
-
-
-_CHANGES = (
-    "open = open + v.o, delivered = delivered + v.ok, dead = dead + v.ko,"
-    " state = CASE WHEN open + v.o > 0 THEN 'running' WHEN dead + v.ko > 0 THEN 'failed'"
-    " WHEN delivered + v.ok > 0 THEN 'ok' ELSE 'filtered' END,"
-    " ended_at = CASE WHEN open + v.o > 0 THEN NULL ELSE CAST(v.ended AS double precision) END,"
-    " error = CASE WHEN v.says = '' THEN error ELSE v.says END"
-)
-
-
-def _insert_segments(part: FlowCommit, number: int) -> None:
-    sql.insert_many(
-        "workflows_segment",
-        'flow_id, change, subscription_id, "partition", "offset", run, steps',
-        [
-            (part.flow_id, number + i, *change.ref, change.steps)
-            for i, change in enumerate(part.changes)
-        ],
-    )
-    sql.update_many(
-        "workflows_trace",
-        _CHANGES,
-        "s, p, n, r, o, ok, ko, ended, says",
-        'subscription_id = v.s AND "partition" = v.p AND "offset" = v.n AND run = v.r',
-        [
-            (*ref, opened, delivered, dead, ended_at, says)
-            for ref, (opened, delivered, dead, ended_at, says) in _by_trace(part).items()
-        ],
-    )
-
-
-def _by_trace(part: FlowCommit) -> dict[TraceRef, tuple[int, int, int, float, str]]:
-    """The changes of each trace added up: one statement can update a row only once."""
-    out: dict[TraceRef, tuple[int, int, int, float, str]] = {}
-    for change in part.changes:
-        opened, delivered, dead, _, says = out.get(change.ref, (0, 0, 0, 0.0, ""))
-        out[change.ref] = (
-            opened + change.open,
-            delivered + change.delivered,
-            dead + change.dead,
-            change.ended_at,
-            change.error or says,
-        )
-    return out
 
 
 def _insert_dead(part: FlowCommit) -> None:

@@ -7,15 +7,14 @@ each append advances the partition's head row and commits at once (DESIGN sectio
 import hashlib
 import sqlite3
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-import orjson
 from django.db import IntegrityError
 
-from workflows.storage import sql
-from workflows.storage.stored import Stored
+from workflows.storage import heads, sql
+from workflows.storage.heads import Partition
 
 _CHUNK = 400  # values in one IN list
 
@@ -80,12 +79,16 @@ def append_at_once(batch: Sequence[Incoming], now: float) -> list[Position] | No
 
 def _append_fresh(batch: Sequence[Incoming], now: float) -> list[Position]:
     """`append_within` for a batch of events that are all new; else IntegrityError."""
-    places = _take_offsets(batch)
+    places = heads.take(_partitions(batch))
     _remember(batch, places, now)
     _insert(batch, places, now)
     return [
         Position(item.channel_id, *place, False) for item, place in zip(batch, places, strict=True)
     ]
+
+
+def _partitions(batch: Sequence[Incoming]) -> list[Partition]:
+    return [(item.channel_id, item.partition) for item in batch]
 
 
 def append_within(batch: Sequence[Incoming], now: float) -> list[Position]:
@@ -94,12 +97,12 @@ def append_within(batch: Sequence[Incoming], now: float) -> list[Position]:
     for item in batch:
         first.setdefault((item.channel_id, item.digest), item)
     if sql.is_postgres():
-        _lock_heads(sorted({(item.channel_id, item.partition) for item in batch}))
+        heads.lock(sorted(set(_partitions(batch))))
         known = _claim(first, now)
     else:
         known = _known(list(first))
     fresh = [item for name, item in first.items() if name not in known]
-    places = _take_offsets(fresh)
+    places = heads.take(_partitions(fresh))
     if sql.is_postgres():
         _place(fresh, places)
     else:
@@ -162,58 +165,6 @@ def _claim(first: dict[tuple[int, bytes], Incoming], now: float) -> Places:
     return _known([name for name in names if name not in mine])
 
 
-def _take_offsets(fresh: Sequence[Incoming]) -> list[tuple[int, int]]:
-    """Advance the heads in (channel, partition) order; the place of each event."""
-    counts: dict[tuple[int, int], int] = {}
-    for item in fresh:
-        where = (item.channel_id, item.partition)
-        counts[where] = counts.get(where, 0) + 1
-    rows = [(*where, n) for where, n in sorted(counts.items())]
-    following = _advance_heads(rows) if rows else {}
-    places = []
-    for item in fresh:
-        where = (item.channel_id, item.partition)
-        places.append((item.partition, following[where]))
-        following[where] += 1
-    return places
-
-
-def _advance_heads(rows: list[tuple[int, int, int]]) -> dict[tuple[int, int], int]:
-    """The heads as they were before, by (channel, partition); `rows` says by how much they go on.
-
-    SQLite: one answer with all of them, because its driver lets go of the interpreter lock for each
-    row that it steps to, and the threads of a busy server hold it for milliseconds.
-    """
-    match = 'channel_id = v.c AND "partition" = v.p'
-    if sql.is_postgres():
-        _lock_heads([row[:2] for row in rows])
-        returning = f'{match} RETURNING channel_id, "partition", head - v.n'
-        found = sql.update_many("workflows_head", "head = head + v.n", "c, p, n", returning, rows)
-    else:
-        told = sql.find_many(
-            "SELECT json_group_array(json_array(v.c, v.p, head)) FROM v"
-            f" JOIN workflows_head ON {match}",
-            "c, p, n",
-            rows,
-        )
-        found = [head for (part,) in told for head in orjson.loads(part)]
-        sql.update_many("workflows_head", "head = head + v.n", "c, p, n", match, rows)
-    return {(channel_id, partition): head for channel_id, partition, head in found}
-
-
-def _lock_heads(places: Sequence[tuple[int, int]]) -> None:
-    """PostgreSQL: an UPDATE takes its locks in any order, and any order deadlocks. So everybody
-    locks the heads first, sorted, and then the names, sorted."""
-    if not places:
-        return
-    where = " OR ".join(['(channel_id = %s AND "partition" = %s)'] * len(places))
-    sql.fetch(
-        f"SELECT head FROM workflows_head WHERE {where}"
-        ' ORDER BY channel_id, "partition" FOR UPDATE',
-        [value for place in places for value in place],
-    )
-
-
 def _remember(fresh: Sequence[Incoming], places: list[tuple[int, int]], now: float) -> None:
     """Add new names, in their order. IntegrityError if one isn't new."""
     sql.insert_many(
@@ -268,21 +219,3 @@ def _place(claimed: Sequence[Incoming], places: list[tuple[int, int]]) -> None:
                 list(offsets),
             ),
         )
-
-
-def read_at(places: Iterable[tuple[int, int, int]]) -> dict[tuple[int, int, int], Stored]:
-    """The events at these (channel, partition, offset), by place, except those that are gone."""
-    wanted = sorted(set(places))
-    rows = sql.find_many(
-        'SELECT v.c, e."partition", e."offset", e.event_id, e.type, e.key, e.accepted_at, e.body'
-        " FROM v CROSS JOIN workflows_event e"
-        ' WHERE e.channel_id = v.c AND e."partition" = v.p AND e."offset" = v.n',
-        "c, p, n",
-        wanted,
-    )
-    return {
-        (channel_id, partition, offset): Stored(
-            partition, offset, event_id, kind, key, accepted_at, bytes(body)
-        )
-        for channel_id, partition, offset, event_id, kind, key, accepted_at, body in rows
-    }

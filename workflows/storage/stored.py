@@ -1,6 +1,6 @@
 """How are the events of the log read back?"""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from workflows.storage import sql
@@ -38,3 +38,21 @@ def read_one(channel_id: int, partition: int, offset: int) -> Stored | None:
     """The event at one position, or None when retention has taken it (or it never was)."""
     found = read(channel_id, [(partition, offset, offset + 1)])
     return found[0] if found else None
+
+
+def read_at(places: Iterable[tuple[int, int, int]]) -> dict[tuple[int, int, int], Stored]:
+    """The events at these (channel, partition, offset), by place, except those that are gone."""
+    wanted = sorted(set(places))
+    rows = sql.find_many(
+        'SELECT v.c, e."partition", e."offset", e.event_id, e.type, e.key, e.accepted_at, e.body'
+        " FROM v CROSS JOIN workflows_event e"
+        ' WHERE e.channel_id = v.c AND e."partition" = v.p AND e."offset" = v.n',
+        "c, p, n",
+        wanted,
+    )
+    return {
+        (channel_id, partition, offset): Stored(
+            partition, offset, event_id, kind, key, accepted_at, bytes(body)
+        )
+        for channel_id, partition, offset, event_id, kind, key, accepted_at, body in rows
+    }

@@ -15,10 +15,11 @@ from workflows.engine.plan import Plan
 from workflows.engine.run import run
 from workflows.engine.sizes import Overfull
 from workflows.engine.walk import Arrival, Settlement, Walk
-from workflows.storage import cursors, dbclock, log, recorded, runs, sql, work
+from workflows.storage import cursors, dbclock, recorded, runs, sql, work
 from workflows.storage.commit import commit
 from workflows.storage.parts import Fenced, FlowCommit, Stale, Taken, TraceRef
 from workflows.storage.plans import load_plan
+from workflows.storage.stored import read_at
 from workflows.tasks.context import Publisher, Surroundings, event_of
 from workflows.tasks.gating import free_to_go, hold_back
 from workflows.tasks.inhand import InFlight, Where
@@ -366,7 +367,7 @@ def events_of(
     places = [
         (cursors.channel_of(ref.subscription_id), ref.partition, ref.offset) for ref, _ in parked
     ]
-    found = log.read_at(places)
+    found = read_at(places)
     out = []
     for (ref, stored), place in zip(parked, places, strict=True):
         row = found.get(place)

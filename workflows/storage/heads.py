@@ -1,0 +1,64 @@
+"""Which offsets do new events get? The next ones of their partitions, which the heads tell.
+
+A head that was advanced stays locked until the commit: so offsets are dense, and become visible in
+their own order (DESIGN section 5).
+"""
+
+from collections.abc import Sequence
+
+import orjson
+
+from workflows.storage import sql
+
+Partition = tuple[int, int]  # (channel, partition)
+
+
+def take(wanted: Sequence[Partition]) -> list[tuple[int, int]]:
+    """Advance the heads, in their order, for an event in each of these; (partition, offset) of
+    each event."""
+    counts: dict[Partition, int] = {}
+    for where in wanted:
+        counts[where] = counts.get(where, 0) + 1
+    rows = [(*where, n) for where, n in sorted(counts.items())]
+    following = _advance(rows) if rows else {}
+    places = []
+    for where in wanted:
+        places.append((where[1], following[where]))
+        following[where] += 1
+    return places
+
+
+def _advance(rows: list[tuple[int, int, int]]) -> dict[Partition, int]:
+    """The heads as they were before, by (channel, partition); `rows` says by how much they go on.
+
+    SQLite: one answer with all of them, because its driver lets go of the interpreter lock for each
+    row that it steps to, and the threads of a busy server hold it for milliseconds.
+    """
+    match = 'channel_id = v.c AND "partition" = v.p'
+    if sql.is_postgres():
+        lock([row[:2] for row in rows])
+        returning = f'{match} RETURNING channel_id, "partition", head - v.n'
+        found = sql.update_many("workflows_head", "head = head + v.n", "c, p, n", returning, rows)
+    else:
+        told = sql.find_many(
+            "SELECT json_group_array(json_array(v.c, v.p, head)) FROM v"
+            f" JOIN workflows_head ON {match}",
+            "c, p, n",
+            rows,
+        )
+        found = [head for (part,) in told for head in orjson.loads(part)]
+        sql.update_many("workflows_head", "head = head + v.n", "c, p, n", match, rows)
+    return {(channel_id, partition): head for channel_id, partition, head in found}
+
+
+def lock(partitions: Sequence[Partition]) -> None:
+    """PostgreSQL: an UPDATE takes its locks in any order, and any order deadlocks. So everybody
+    locks the heads first, sorted, and then the names, sorted."""
+    if not partitions:
+        return
+    where = " OR ".join(['(channel_id = %s AND "partition" = %s)'] * len(partitions))
+    sql.fetch(
+        f"SELECT head FROM workflows_head WHERE {where}"
+        ' ORDER BY channel_id, "partition" FOR UPDATE',
+        [value for one in partitions for value in one],
+    )
