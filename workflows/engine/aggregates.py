@@ -5,7 +5,7 @@ A value of null counts for nothing but first, last and list.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -33,6 +33,13 @@ class Aggregate(NodeConfig):
         description="A CEL expression; count counts what is neither null nor false.",
         examples=["event.data.amount"],
     )
+
+
+def check_names(names: Sequence[str], taken: Collection[str]) -> None:
+    """Raises ValueError, in words for people, unless each name stands for one value."""
+    for name in names:
+        if name in taken or names.count(name) > 1:
+            raise ValueError(f'There is a "{name}" already: choose another name.')
 
 
 def add(function: Function, partial: JSON, value: JSON) -> JSON:

@@ -24,6 +24,14 @@ def to_moment(value: JSON) -> float:
     return moment
 
 
+def to_planned(value: JSON, now: float) -> float:
+    """`to_moment`, as far ahead as anything is planned; NodeError for what lies beyond."""
+    moment = to_moment(value)
+    if moment > now + LONGEST_SECONDS:
+        raise NodeError("time", f"{rfc3339(moment)} is more than 366 days ahead.")
+    return moment
+
+
 def _read(value: JSON) -> float | None:
     if isinstance(value, str):
         try:

@@ -7,7 +7,7 @@ so a flow that catches up makes the same windows as one that was never behind.
 
 from collections.abc import Iterator, Sequence
 from math import floor
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -15,6 +15,8 @@ from workflows.engine.aggregates import Aggregate, add, left_out, merge, result
 from workflows.engine.event import JSON
 from workflows.engine.node import NodeError
 from workflows.engine.plain import rfc3339
+
+Kind = Literal["tumbling", "sliding", "session", "count"]
 
 MOST_OPEN = 1_000  # windows of one key
 MOST_IDS = 1_000  # that are kept for each
@@ -70,51 +72,62 @@ def grid(moment: float, size: float, every: float) -> list[tuple[float, float]]:
         place -= 1
 
 
-def grid_spans(
-    book: Book, leader: str, moment: float, now: float, size: float, every: float, lateness: float
+class Rule(NamedTuple):
+    """How events are put into windows, in seconds."""
+
+    kind: Kind
+    size: float  # of a session or a count: at most
+    every: float
+    gap: float
+    lateness: float
+
+
+def find_spans(
+    book: Book, rule: Rule, leader: str, moment: float, now: float, asked: Sequence[Aggregate]
 ) -> list[Span]:
-    """The windows on the grid for an event of `moment`, opened where needed. Empty: too late."""
+    """The windows for an event of `moment`, opened where needed. Empty: too late."""
+    if rule.kind == "count":
+        return [_count_span(book, rule, leader, now)]
+    if rule.kind == "session":
+        return _session_spans(book, rule, leader, moment, now, asked)
+    return _grid_spans(book, rule, leader, moment, now)
+
+
+def _grid_spans(book: Book, rule: Rule, leader: str, moment: float, now: float) -> list[Span]:
     known = {span.start: span for span in book.joinable(now)}
     closed = book.closed_until(now)
+    every = rule.every if rule.kind == "sliding" else rule.size
     spans = []
-    for start, end in grid(moment, size, every):
+    for start, end in grid(moment, rule.size, every):
         if start in known:
             spans.append(known[start])
         elif end > closed:
-            spans.append(book.add(Span(leader, start, end, max(end, now) + lateness)))
+            spans.append(book.add(Span(leader, start, end, max(end, now) + rule.lateness)))
     return spans
 
 
-def count_span(book: Book, leader: str, now: float, longest: float) -> Span:
+def _count_span(book: Book, rule: Rule, leader: str, now: float) -> Span:
     """The window that isn't full yet, or a new one."""
     for span in book.joinable(now):
         return span
-    return book.add(Span(leader, now, now + longest, now + longest))
+    return book.add(Span(leader, now, now + rule.size, now + rule.size))
 
 
-def session_spans(
-    book: Book,
-    leader: str,
-    moment: float,
-    now: float,
-    gap: float,
-    longest: float,
-    lateness: float,
-    asked: Sequence[Aggregate],
+def _session_spans(
+    book: Book, rule: Rule, leader: str, moment: float, now: float, asked: Sequence[Aggregate]
 ) -> list[Span]:
-    """The session for an event of `moment`: opened, made longer, or joined with others where the
-    event fills the gap between them. Empty: too late."""
-    session = _session(book, leader, moment, now, gap, longest, lateness)
+    """The session is opened, made longer, or joined with others where the event fills the gap
+    between them."""
+    session = _session(book, rule, leader, moment, now)
     if session is None:
         return []
-    while (other := _bridged(book, session, longest, now)) is not None:
+    while (other := _bridged(book, session, rule.size, now)) is not None:
         _unite(book, session, other, asked)
     return [session]
 
 
-def _session(
-    book: Book, leader: str, moment: float, now: float, gap: float, longest: float, lateness: float
-) -> Span | None:
+def _session(book: Book, rule: Rule, leader: str, moment: float, now: float) -> Span | None:
+    gap, longest = rule.gap, rule.size
     near = [s for s in book.joinable(now) if s.start < moment + gap and moment < s.end]
     near = [s for s in near if max(s.end, moment) - min(s.start, moment) <= longest + _ROUNDING]
     near.sort(key=lambda span: span.start)
@@ -122,11 +135,11 @@ def _session(
         if moment < book.closed_until(now):
             return None
         end = moment + min(gap, longest)
-        return book.add(Span(leader, moment, end, max(end, now) + lateness))
+        return book.add(Span(leader, moment, end, max(end, now) + rule.lateness))
     span = near[0]
     span.start = min(span.start, moment)
     span.end = max(span.end, min(moment + gap, span.start + longest))
-    span.due = max(span.due, max(span.end, now) + lateness)
+    span.due = max(span.due, max(span.end, now) + rule.lateness)
     return span
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from workflows.engine.aggregates import Function, add, left_out, result
+from workflows.engine.aggregates import Function, add, check_names, left_out, result
 from workflows.engine.event import JSON, Event
 from workflows.engine.expression import Env, Expression, compile_expression
 from workflows.engine.fields import DataPath, ExpressionText, is_lenient, widget
@@ -78,10 +78,7 @@ class Aggregate(Filter):
         @field_validator("values")
         @classmethod
         def _names_differ(cls, values: list[ItemValue]) -> list[ItemValue]:
-            names = [value.name for value in values]
-            for name in names:
-                if name == "key" or names.count(name) > 1:
-                    raise ValueError(f'There is a "{name}" already: choose another name.')
+            check_names([value.name for value in values], taken=("key",))
             return values
 
     config: Config

@@ -14,14 +14,13 @@ from pydantic import Field
 from workflows.engine.event import Event
 from workflows.engine.expression import Expression, compile_expression
 from workflows.engine.fields import OptionalExpressionText
-from workflows.engine.moments import LONGEST_SECONDS, say_seconds, to_moment
+from workflows.engine.moments import LONGEST_SECONDS, say_seconds, to_planned
 from workflows.engine.node import (
     Context,
     Example,
     Filter,
     Hold,
     NodeConfig,
-    NodeError,
     Port,
     Result,
 )
@@ -90,9 +89,7 @@ class Delay(Filter):
             says = f"Delayed for {say_seconds(self.config.seconds)}."
             yield Hold(ctx.now + self.config.seconds, says)
             return
-        moment = to_moment(self._until.evaluate(ctx.variables(event)))
-        if moment > ctx.now + LONGEST_SECONDS:
-            raise NodeError("time", f"{rfc3339(moment)} is more than 366 days ahead.")
+        moment = to_planned(self._until.evaluate(ctx.variables(event)), ctx.now)
         if moment > ctx.now:
             yield Hold(moment, f"Waits until {rfc3339(moment)}.")
         else:

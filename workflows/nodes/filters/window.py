@@ -13,19 +13,19 @@ is held until the window closes and then goes on as the window; the others end a
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 from pydantic import Field, field_validator
 
-from workflows.engine.aggregates import Aggregate
+from workflows.engine.aggregates import Aggregate, check_names
 from workflows.engine.backlog import BACKLOG, note_backlog, wait_for_backlog
 from workflows.engine.derived import STATE_SLACK_SECONDS, derive
 from workflows.engine.event import Event
 from workflows.engine.expression import Expression, compile_expression, compile_key
 from workflows.engine.fields import KeyText, OptionalExpressionText
 from workflows.engine.keys import value_key
-from workflows.engine.moments import LONGEST_SECONDS, say_seconds, say_span, to_moment
+from workflows.engine.moments import say_seconds, say_span, to_planned
 from workflows.engine.node import (
     Context,
     Example,
@@ -38,15 +38,7 @@ from workflows.engine.node import (
     Result,
 )
 from workflows.engine.plain import rfc3339
-from workflows.engine.spans import (
-    Book,
-    Span,
-    count_span,
-    describe,
-    enter,
-    grid_spans,
-    session_spans,
-)
+from workflows.engine.spans import Book, Kind, Rule, Span, describe, enter, find_spans
 
 _MOST_OVERLAP = 24
 _TAKEN = ("key", "start", "end", "count", "ids", "left_out")
@@ -68,9 +60,7 @@ class Window(Filter):
     holds = True
 
     class Config(NodeConfig):
-        kind: Literal["tumbling", "sliding", "session", "count"] = Field(
-            default="tumbling", description="How events are put into windows."
-        )
+        kind: Kind = Field(default="tumbling", description="How events are put into windows.")
         key: KeyText = Field(
             default='"all"',
             description="A CEL expression; each value that it gives has windows of its own.",
@@ -113,10 +103,7 @@ class Window(Filter):
         @field_validator("values")
         @classmethod
         def _names_differ(cls, values: list[Aggregate]) -> list[Aggregate]:
-            names = [value.name for value in values]
-            for name in names:
-                if name in _TAKEN or names.count(name) > 1:
-                    raise ValueError(f'There is a "{name}" already: choose another name.')
+            check_names([value.name for value in values], _TAKEN)
             return values
 
     config: Config
@@ -173,6 +160,11 @@ class Window(Filter):
     @cached_property
     def _values(self) -> list[Expression]:
         return [compile_expression(value.value) for value in self.config.values]
+
+    @cached_property
+    def _rule(self) -> Rule:
+        of = self.config
+        return Rule(of.kind, of.seconds, of.every_seconds, of.gap_seconds, of.lateness_seconds)
 
     def summary(self) -> str:
         config = self.config
@@ -233,20 +225,10 @@ class Window(Filter):
             yield Filtered(says, outcome="batched")
 
     def _spans(self, book: Book, event: Event, ctx: Context) -> list[Span]:
-        config, now = self.config, ctx.now
-        if config.kind == "count":
-            return [count_span(book, ctx.key, now, config.seconds)]
-        moment = max(now, book.closed_until(now))
-        if config.time:
-            moment = to_moment(self._time.evaluate(ctx.variables(event)))
-            if moment > now + LONGEST_SECONDS:
-                raise NodeError("time", f"{rfc3339(moment)} is too far ahead.")
-        lateness, size = config.lateness_seconds, config.seconds
-        if config.kind != "session":
-            every = config.every_seconds if config.kind == "sliding" else size
-            return grid_spans(book, ctx.key, moment, now, size, every, lateness)
-        gap, asked = config.gap_seconds, config.values
-        return session_spans(book, ctx.key, moment, now, gap, size, lateness, asked)
+        moment = max(ctx.now, book.closed_until(ctx.now))
+        if self.config.time:
+            moment = to_planned(self._time.evaluate(ctx.variables(event)), ctx.now)
+        return find_spans(book, self._rule, ctx.key, moment, ctx.now, self.config.values)
 
     # --- a window closes
     def release(self, event: Event, ctx: Context) -> Iterator[Result]:
