@@ -152,17 +152,10 @@ def lag_of_flow(flow_id: int) -> int:
 
 def lags(flow_ids: Sequence[int]) -> dict[int, int]:
     """Flow id -> events that the flow has still to take; absent means none. One query."""
-    if not flow_ids:
-        return {}
-    marks = ", ".join(["%s"] * len(flow_ids))
-    return {
-        flow_id: int(lag)
-        for flow_id, lag in sql.fetch(
-            f"SELECT s.flow_id, SUM({UNREAD}){LAGGING} AND s.flow_id IN ({marks})"
-            " GROUP BY s.flow_id",
-            flow_ids,
-        )
-    }
+    return sql.numbers(
+        f"SELECT s.flow_id, SUM({UNREAD}){LAGGING} AND s.flow_id IN ({{ids}}) GROUP BY s.flow_id",
+        flow_ids,
+    )
 
 
 def lag_of_channels() -> dict[int, int]:

@@ -6,7 +6,6 @@ from typing import NamedTuple
 from workflows.storage import log, sql
 from workflows.storage.pages import WHOLE, Bounds, Cut, Entry, Place, Search, Span, Stream, gather
 
-_AT_ONCE = 100  # partitions in one statement
 _COLUMNS = 'channel_id, "partition", "offset", event_id, type, key, accepted_at'
 
 
@@ -56,8 +55,7 @@ def page(
         return _by_id(channel_ids, wanted, limit), WHOLE
 
     def fetch(looked: Sequence[Span], size: int) -> list[Entry]:
-        parts = [looked[i : i + _AT_ONCE] for i in range(0, len(looked), _AT_ONCE)]
-        return [one for some in parts for one in _entries(some, wanted, place.newer, size)]
+        return _entries(looked, wanted, place.newer, size)
 
     streams = _streams(channel_ids, wanted.key)
     found = gather(streams, place, limit, fetch, Search() if any(wanted) else None)
@@ -71,13 +69,8 @@ def looked_back_to(bounds: Bounds) -> float | None:
         "SELECT * FROM (SELECT accepted_at FROM workflows_event WHERE channel_id = %s"
         ' AND "partition" = %s AND "offset" < %s ORDER BY "offset" DESC LIMIT 1) AS below'
     )
-    newest = []
     places = [(*_place(stream), offset) for stream, offset in bounds.items() if "." in stream]
-    for start in range(0, len(places), _AT_ONCE):
-        some = places[start : start + _AT_ONCE]
-        params = [value for one in some for value in one]
-        newest += [row[0] for row in sql.fetch(" UNION ALL ".join([below] * len(some)), params)]
-    return max(newest, default=None)
+    return max((at for (at,) in sql.fetch_each(below, places)), default=None)
 
 
 def newest(channel_id: int) -> bytes | None:
@@ -155,16 +148,10 @@ def _entries(looked: Sequence[Span], wanted: Wanted, newer: bool, limit: int) ->
         f' AND "offset" >= %s AND "offset" < %s{where}'
         f' ORDER BY "offset" {order} LIMIT %s) AS nearest'
     )
-    params = [
-        value
-        for span in looked
-        for value in (*_place(span.stream.key), span.low, span.high, *more, limit)
-    ]
+    params = [(*_place(one.stream.key), one.low, one.high, *more, limit) for one in looked]
     return [
         Entry(f"{channel_id}.{partition}", offset, at)
-        for channel_id, partition, offset, at in sql.fetch(
-            " UNION ALL ".join([piece] * len(looked)), params
-        )
+        for channel_id, partition, offset, at in sql.fetch_each(piece, params)
     ]
 
 

@@ -59,9 +59,9 @@ def of_channels(channel_ids: Sequence[int]) -> dict[int, ChannelFigures]:
     if not channel_ids:
         return {}
     marks = ", ".join(["%s"] * len(channel_ids))
-    events = sql.fetch(
+    events = sql.numbers(
         "SELECT channel_id, SUM(head - tail) FROM workflows_head"
-        f" WHERE channel_id IN ({marks}) GROUP BY channel_id",
+        " WHERE channel_id IN ({ids}) GROUP BY channel_id",
         channel_ids,
     )
     readers: dict[int, list[Reader]] = {channel_id: [] for channel_id in channel_ids}
@@ -81,5 +81,4 @@ def of_channels(channel_ids: Sequence[int]) -> dict[int, ChannelFigures]:
     ):
         reader = Reader(flow, name, bool(paused), node, state, int(lag or 0), oldest, int(expired))
         readers[channel_id].append(reader)
-    counts = dict(events)
-    return {i: ChannelFigures(int(counts.get(i) or 0), tuple(readers[i])) for i in channel_ids}
+    return {i: ChannelFigures(events.get(i, 0), tuple(readers[i])) for i in channel_ids}

@@ -17,7 +17,6 @@ from workflows.storage.eventpages import EventRow
 
 SETTLE_SECONDS = 30.0  # by then every process knows of a change, and has committed what it had
 _SLICE = 200  # events, or values, of one commit
-_AT_ONCE = 100  # partitions in one statement
 
 Spans = list[list[int]]  # [partition, low, high]: low ≤ offset < high
 
@@ -90,26 +89,19 @@ def find(fields: Sequence[Field], value: str, limit: int) -> list[EventRow]:
     """The newest events with that value, at most `limit` of each partition. By their digests:
     who must be sure asks the events themselves."""
     digests = [digest_of(form) for form in meanings(value)]
-    pieces: list[tuple[int, ...]] = []
+    params: list[tuple[int, ...]] = []
     for field in fields:
         mine = range(field.partitions)
         if field.path == KEY:
             mine = range(at := log.partition_of(value, field.partitions), at + 1)
-        pieces += [(field.channel_id, field.id, d, at, limit) for d in digests for at in mine]
+        params += [(field.channel_id, field.id, d, at, limit) for d in digests for at in mine]
     piece = (
         'SELECT * FROM (SELECT e.channel_id, e."partition", e."offset", e.event_id, e.type, e.key,'
         " e.accepted_at FROM workflows_indexedvalue v JOIN workflows_event e ON e.channel_id = %s"
         ' AND e."partition" = v."partition" AND e."offset" = v."offset" WHERE v.field_id = %s'
         ' AND v.digest = %s AND v."partition" = %s ORDER BY v."offset" DESC LIMIT %s) AS newest'
     )
-    out: list[EventRow] = []
-    for start in range(0, len(pieces), _AT_ONCE):
-        some = pieces[start : start + _AT_ONCE]
-        params = [value for one in some for value in one]
-        out += [
-            EventRow(*row) for row in sql.fetch(" UNION ALL ".join([piece] * len(some)), params)
-        ]
-    return out
+    return [EventRow(*row) for row in sql.fetch_each(piece, params)]
 
 
 def forget(channel_id: int, partition: int, until: int) -> None:

@@ -183,19 +183,18 @@ def _woven(streams: Sequence[Sequence[Stored]]) -> list[tuple[float, Stored]]:
 def _rows(
     channel_id: int, selection: Selection, ends: dict[Span, int], share: int
 ) -> dict[Span, list[Stored]]:
-    if not ends:
-        return {}
     where, more = _fits(selection)
     piece = (
         'SELECT * FROM (SELECT %s AS span, "partition", "offset", event_id, type, key, accepted_at,'
         ' body FROM workflows_event WHERE channel_id = %s AND "partition" = %s'
         f' AND "offset" >= %s AND "offset" < %s{where} ORDER BY "offset" LIMIT %s) AS next'
     )
-    params: list[Any] = []
-    for index, (span, end) in enumerate(ends.items()):
-        params += [index, channel_id, span.partition, span.low, end, *more, share]
     among = list(ends)
+    params = [
+        (index, channel_id, span.partition, span.low, ends[span], *more, share)
+        for index, span in enumerate(among)
+    ]
     out: dict[Span, list[Stored]] = {}
-    for index, *row in sql.fetch(" UNION ALL ".join([piece] * len(ends)), params):
+    for index, *row in sql.fetch_each(piece, params):
         out.setdefault(among[int(index)], []).append(Stored._make((*row[:6], bytes(row[6]))))
     return {span: sorted(rows, key=lambda row: row.offset) for span, rows in out.items()}

@@ -7,6 +7,7 @@ means that it was too large, or that nothing followed from it.
 """
 
 from collections.abc import Collection, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import msgspec
@@ -19,7 +20,6 @@ from workflows.storage import runs, sql
 from workflows.storage.parts import FlowCommit, TraceRef
 
 LONGEST_BODY = 4_096  # characters
-_AT_ONCE = 100  # traces in one statement
 
 
 class Recorded(NamedTuple):
@@ -77,16 +77,11 @@ def of_traces(refs: Collection[TraceRef]) -> dict[TraceRef, list[Recorded]]:
 
 def segments(refs: Collection[TraceRef]) -> list[tuple[TraceRef, dict[str, Any]]]:
     """What the later commits of these traces left, in the order of the commits."""
-    wanted = sorted(refs)
     piece = (
         'SELECT subscription_id, "partition", "offset", run, change, steps FROM workflows_segment'
         ' WHERE subscription_id = %s AND "partition" = %s AND "offset" = %s AND run = %s'
     )
-    rows: list[sql.Row] = []
-    for start in range(0, len(wanted), _AT_ONCE):
-        some = wanted[start : start + _AT_ONCE]
-        params = [value for ref in some for value in ref]
-        rows += sql.fetch(" UNION ALL ".join([piece] * len(some)) + " ORDER BY 5", params)
+    rows = sorted(sql.fetch_each(piece, sorted(refs)), key=itemgetter(4))
     return [(TraceRef(*row[:4]), orjson.loads(bytes(row[5]))) for row in rows]
 
 

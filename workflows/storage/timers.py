@@ -74,15 +74,10 @@ def of_flow(flow_id: int) -> list[Timed]:
 
 def failing(flow_ids: Sequence[int]) -> dict[int, int]:
     """Flow id -> how many of its timers failed at their last moment; absent means none."""
-    if not flow_ids:
-        return {}
-    marks = ", ".join(["%s"] * len(flow_ids))
-    return dict(
-        sql.fetch(
-            "SELECT s.flow_id, COUNT(*) FROM workflows_timer t"
-            " JOIN workflows_subscription s ON s.id = t.subscription_id"
-            f" WHERE t.error <> '' AND s.state = 'active' AND s.flow_id IN ({marks})"
-            " GROUP BY s.flow_id",
-            flow_ids,
-        )
+    return sql.numbers(
+        "SELECT s.flow_id, COUNT(*) FROM workflows_timer t"
+        " JOIN workflows_subscription s ON s.id = t.subscription_id"
+        " WHERE t.error <> '' AND s.state = 'active' AND s.flow_id IN ({ids})"
+        " GROUP BY s.flow_id",
+        flow_ids,
     )

@@ -11,7 +11,6 @@ from workflows.storage.traces import COLUMNS, WAITS, TraceRow, queued_row, row_o
 STATES = ("running", "ok", "filtered", "failed")
 _INDEXED = ("running", "failed")
 _RUNS = 500  # of one event, at the most
-_AT_ONCE = 100  # streams in one statement
 _EVENT = "e.event_id, e.type, e.key, e.accepted_at"
 
 
@@ -56,8 +55,7 @@ def page(
     scans = any(searched) or wanted.state not in ("", *_INDEXED)
 
     def fetch(looked: Sequence[Span], size: int) -> list[Entry]:
-        parts = [looked[i : i + _AT_ONCE] for i in range(0, len(looked), _AT_ONCE)]
-        return [one for some in parts for one in _entries(some, wanted, place.newer, size)]
+        return _entries(looked, wanted, place.newer, size)
 
     found = gather(_streams(flow_ids), place, limit, fetch, Search() if scans else None)
     return _read(found.shown), found
@@ -70,13 +68,8 @@ def looked_back_to(bounds: Bounds) -> float | None:
         "SELECT * FROM (SELECT taken_at FROM workflows_trace WHERE flow_id = %s AND number < %s"
         " ORDER BY number DESC LIMIT 1) AS below"
     )
-    newest = []
     places = [(int(flow_id), number) for flow_id, number in bounds.items() if flow_id.isdigit()]
-    for start in range(0, len(places), _AT_ONCE):
-        some = places[start : start + _AT_ONCE]
-        params = [value for one in some for value in one]
-        newest += [row[0] for row in sql.fetch(" UNION ALL ".join([below] * len(some)), params)]
-    return max(newest, default=None)
+    return max((at for (at,) in sql.fetch_each(below, places)), default=None)
 
 
 def queued(flow_ids: Sequence[int], limit: int, wanted: Wanted = EVERYTHING) -> list[TraceRow]:
@@ -95,15 +88,11 @@ def queued(flow_ids: Sequence[int], limit: int, wanted: Wanted = EVERYTHING) -> 
 
     def fetch(looked: Sequence[Span], size: int) -> list[Entry]:
         found = []
-        for start in range(0, len(looked), _AT_ONCE):
-            some = looked[start : start + _AT_ONCE]
-            params: list[object] = []
-            for span in some:
-                params += [*unread[span.stream.key][:4], span.low, span.high, *more, size]
-            for row in sql.fetch(" UNION ALL ".join([piece] * len(some)), params):
-                key = f"{row[1]}.{row[2]}"
-                rows[key, row[3]] = queued_row(TraceRef(*row[1:4]), (row[0], *row[4:]))
-                found.append(Entry(key, row[3], row[7]))
+        params = [(*unread[s.stream.key][:4], s.low, s.high, *more, size) for s in looked]
+        for row in sql.fetch_each(piece, params):
+            key = f"{row[1]}.{row[2]}"
+            rows[key, row[3]] = queued_row(TraceRef(*row[1:4]), (row[0], *row[4:]))
+            found.append(Entry(key, row[3], row[7]))
         return found
 
     streams = [Stream(key, one.low, one.high) for key, one in unread.items()]
@@ -229,12 +218,8 @@ def _entries(looked: Sequence[Span], wanted: Wanted, newer: bool, limit: int) ->
         f" WHERE flow_id = %s AND number >= %s AND number < %s{where}"
         f" ORDER BY number {'ASC' if newer else 'DESC'} LIMIT %s) AS nearest"
     )
-    params = [
-        value
-        for span in looked
-        for value in (int(span.stream.key), span.low, span.high, *more, limit)
-    ]
-    rows = sql.fetch(" UNION ALL ".join([piece] * len(looked)), params)
+    params = [(int(one.stream.key), one.low, one.high, *more, limit) for one in looked]
+    rows = sql.fetch_each(piece, params)
     return [Entry(str(flow_id), number, taken_at) for flow_id, number, taken_at in rows]
 
 

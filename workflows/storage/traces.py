@@ -1,6 +1,7 @@
 """What is known of a trace: its row, its changes for live views, and all that it left behind."""
 
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import orjson
@@ -17,7 +18,6 @@ COLUMNS = (
 WAITS = (
     'c.position <= e."offset" AND (c.stop IS NULL OR e."offset" < c.stop) AND s.state <> \'closed\''
 )
-_AT_ONCE = 100  # traces in one statement
 _SEGMENTS = 20  # of a trace that its path is made of
 
 
@@ -81,11 +81,8 @@ def with_paths(rows: Sequence[TraceRow]) -> list[TraceRow]:
         ' FROM workflows_segment WHERE subscription_id = %s AND "partition" = %s'
         f' AND "offset" = %s AND run = %s ORDER BY change LIMIT {_SEGMENTS}) AS earliest'
     )
-    for start in range(0, len(taken), _AT_ONCE):
-        some = taken[start : start + _AT_ONCE]
-        params = [value for ref in some for value in ref]
-        for raw in sql.fetch(" UNION ALL ".join([piece] * len(some)) + " ORDER BY 5", params):
-            later.setdefault(TraceRef(*raw[:4]), []).append(_nodes(raw[5]))
+    for *ref, _, steps in sorted(sql.fetch_each(piece, taken), key=itemgetter(4)):
+        later.setdefault(TraceRef(*ref), []).append(_nodes(steps))
     return [row._replace(path=_joined(row.path, later.get(row.ref, ()))) for row in rows]
 
 
