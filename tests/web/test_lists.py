@@ -2,7 +2,7 @@
 
 import html
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from django.test import Client
@@ -17,6 +17,8 @@ from workflows.web.paging import read_bounds, write_bounds
 
 Browser = Callable[[str], Client]
 HTMX = {"HX-Request": "true"}
+_FLOW = re.compile(r'href="/w/main/flows/([^"/]+)"')
+_CHANNEL = re.compile(r'href="/w/main/events\?channel=([^"]+)"')
 
 
 @pytest.mark.parametrize(
@@ -86,15 +88,11 @@ def test_flows_are_listed_a_page_at_a_time_and_found_by_name_on_any(
     for number in range(7):
         make.published(make.order_document(f"flow-{number}"), world.space)
     every = [flow.slug for flow in flowrows.of_workspace(world.space.pk)]
-    client, address, seen = browser("viewer"), "/w/main/flows", []
-    while address:
-        text = client.get(address).content.decode()
-        seen += re.findall(r'href="/w/main/flows/([^"/]+)"', _rows(text))
-        link = re.search(r'rel="next" href="([^"]+)"', text)
-        address = html.unescape(link[1]) if link else ""
-    assert seen == every
+    client = browser("viewer")
+    texts = _pages(client, "/w/main/flows")
+    assert [slug for text in texts for slug in _FLOW.findall(_rows(text))] == every
     text = client.get("/w/main/flows?q=FLOW-6").content.decode()
-    assert re.findall(r'href="/w/main/flows/([^"/]+)"', _rows(text)) == ["flow-6"]
+    assert _FLOW.findall(_rows(text)) == ["flow-6"]
     assert "No flow fits" in client.get("/w/main/flows?q=%25").content.decode()
 
 
@@ -109,14 +107,18 @@ def test_channels_are_listed_a_page_at_a_time_shared_ones_first(
         sorted(one.slug for one in Channel.objects.all() if (one.flow_id is None) is is_shared)
         for is_shared in (True, False)
     )
-    client, address, seen = browser("viewer"), "/w/main/channels", []
+    client = browser("viewer")
+    texts = _pages(client, "/w/main/channels")
+    assert [slug for text in texts for slug in _CHANNEL.findall(text)] == shared + private
+    assert "No channel fits" in client.get("/w/main/channels?q=%25").content.decode()
+
+
+def _pages(client: Client, address: str) -> Iterator[str]:
+    """The pages of a list, from this one on."""
     while address:
-        text = client.get(address).content.decode()
-        seen += re.findall(r'href="/w/main/events\?channel=([^"]+)"', text)
+        yield (text := client.get(address).content.decode())
         link = re.search(r'rel="next" href="([^"]+)"', text)
         address = html.unescape(link[1]) if link else ""
-    assert seen == shared + private
-    assert "No channel fits" in client.get("/w/main/channels?q=%25").content.decode()
 
 
 def _rows(page: str) -> str:
