@@ -16,6 +16,7 @@ from django.db import connections
 from django.db.backends.signals import connection_created
 
 from workflows.storage import sql
+from workflows.storage.sqlite.direct import Direct
 
 _TABLE = re.compile(r"\b(INSERT INTO|UPDATE|DELETE FROM|FROM|JOIN) workflows_(\w+)")
 _VERBS = {"INSERT INTO": "insert", "UPDATE": "update", "DELETE FROM": "delete"}
@@ -37,7 +38,9 @@ class Stopwatch:
         self._watch(connections["default"])
         backend = type(connections["default"])
         self.around(backend, "_commit", lambda *_: self._within("commit"))
+        self.around(Direct, "_commit", lambda *_: self._within("commit"))
         self.around(sql, "insert_many", lambda table, *_: self._within(f"insert {_short(table)}"))
+        self.around(sql, "_run", lambda statement, *_: self._within(_what(statement)))
         return self
 
     def __exit__(self, *_: object) -> None:
