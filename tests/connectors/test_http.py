@@ -56,7 +56,7 @@ def test_an_error_status_is_an_answer(sink: Sink) -> None:
 
 
 def test_a_slow_server_is_given_up_on_in_time(sink: Sink) -> None:
-    sink.answer = lambda call: (time.sleep(2), (200, {}, b""))[1]
+    sink.answer = lambda call: (time.sleep(2), (200, {}, b""))[1]  # longer than is waited
     begun = time.monotonic()
     reply = _perform(HttpRequest(method="POST", url=sink.url, timeout_seconds=0.2))
     assert (reply.ok, reply.error) == (False, "timeout")

@@ -22,11 +22,12 @@ def flow_to(sink: Sink) -> Flow:
 
 
 class Senders:
-    """Post `EVENTS` events from a few threads; each id is kept once its 202 has come. With several
+    """Post events from a few threads; each id is kept once its 202 has come. With several
     addresses, one that doesn't answer is given up for the next."""
 
-    def __init__(self, *base_urls: str) -> None:
+    def __init__(self, *base_urls: str, events: int = EVENTS) -> None:
         self.accepted: list[str] = []
+        self._events = events
         self._urls = [f"{base_url}/api/v1/flows/orders/trigger" for base_url in base_urls]
         self._token = make.token(None, "events:write")
         self._thread = threading.Thread(target=self._run)
@@ -34,7 +35,7 @@ class Senders:
 
     def _run(self) -> None:
         with ThreadPoolExecutor(8) as pool:
-            list(pool.map(self._send, range(EVENTS)))
+            list(pool.map(self._send, range(self._events)))
 
     def _send(self, i: int) -> None:
         event_id = f"e{i}"

@@ -124,5 +124,5 @@ class Faults:
         if child.pid is None:
             return
         os.killpg(child.pid, signal.SIGSTOP)
-        time.sleep(LEASE_SECONDS * 1.3)
+        time.sleep(LEASE_SECONDS * 1.3)  # so its lease is over, and taken by another
         os.killpg(child.pid, signal.SIGCONT)

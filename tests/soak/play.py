@@ -83,7 +83,7 @@ class Sender(threading.Thread):
                 for slug in FLOWS:
                     self._send(slug, key, self.accepted[slug, key])
                     self.accepted[slug, key] += 1
-                    time.sleep(self._pause)
+                    time.sleep(self._pause)  # the load that was asked for
 
     def _send(self, slug: str, key: str, n: int) -> None:
         event = {"id": f"{key}-{n}", "data": {"key": key, "n": n}}
@@ -93,7 +93,7 @@ class Sender(threading.Thread):
                     f"{self._base_url}/api/v1/flows/{slug}/trigger", event, self._token
                 )
             except (OSError, HTTPException):  # the web process is down, or died in mid-answer
-                time.sleep(0.1)
+                time.sleep(0.1)  # as senders do, not as fast as it can be refused
                 continue
             if status == 202:
                 return
@@ -149,6 +149,7 @@ def _break_things(faults: Faults, seconds: float) -> None:
     end = time.monotonic() + seconds
     pace = random.Random(seconds)
     while time.monotonic() < end:
+        # What broke comes back, and work goes on for a moment, before the next.
         time.sleep(min(pace.uniform(0.5, 4.0), max(0.0, end - time.monotonic())))
         faults.next()
 

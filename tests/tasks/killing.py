@@ -28,3 +28,15 @@ def kill_at(monkeypatch: pytest.MonkeyPatch, nth: int) -> list[int]:
     for name in real:
         monkeypatch.setattr(sql, name, counting(name))
     return seen
+
+
+def end_in(patched: pytest.MonkeyPatch, module: Any, name: str, problem: BaseException) -> None:
+    """Let that function end the process wherever it runs an event whose id begins with "deadly"."""
+    real = getattr(module, name)
+
+    def run(*args: Any, **more: Any) -> Any:
+        if any(one.event.id.startswith("deadly") for one in more["arrivals"]):
+            raise problem
+        return real(*args, **more)
+
+    patched.setattr(module, name, run)

@@ -1,14 +1,12 @@
 """Events at which workers die are found one by one, and only they are set aside."""
 
-from typing import Any
-
 import pytest
 from django.db import OperationalError
 
 from tests import make
 from tests.accounting import assert_balanced
 from tests.tasks.due import drain
-from tests.tasks.killing import Killed
+from tests.tasks.killing import Killed, end_in
 from workflows.models import Cursor, DeadLetter, Flow, Trace
 from workflows.storage import accounting, cursors, flows, publishing
 from workflows.storage.commit import commit
@@ -20,18 +18,6 @@ from workflows.tasks import drain as drains
 @pytest.fixture(autouse=True)
 def _all_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(crashes, "_LATE_SECONDS", -3_600.0)
-
-
-def _ends_at(monkeypatch: pytest.MonkeyPatch, problem: BaseException) -> None:
-    """Let the process end wherever it runs an event whose id begins with "deadly"."""
-    real = drains.run
-
-    def run(*args: Any, **more: Any) -> Any:
-        if any(one.event.id.startswith("deadly") for one in more["arrivals"]):
-            raise problem
-        return real(*args, **more)
-
-    monkeypatch.setattr(drains, "run", run)
 
 
 def _drain_and_die(flow: Flow, most: int) -> int:
@@ -56,7 +42,7 @@ def test_only_the_deadly_ones_are_set_aside(
     bodies[10:10] = [make.event("deadly/1")]
     bodies[30:30] = [make.event("deadly/2")]
     make.append(flow, bodies)
-    _ends_at(monkeypatch, problem)
+    end_in(monkeypatch, drains, "run", problem)
     _drain_and_die(flow, 40)
     assert set(DeadLetter.objects.values_list("event_id", flat=True)) == {"deadly/1", "deadly/2"}
     assert {letter.failure["kind"] for letter in DeadLetter.objects.all()} == {"crash"}
@@ -72,7 +58,7 @@ def test_the_troubles_of_the_database_are_not_held_against_events(
     flow = make.published(make.order_document(consumer=("end", "consumer.log", {})))
     make.append(flow, [make.event("deadly")])
     with monkeypatch.context() as broken:
-        _ends_at(broken, OperationalError("the disk is full"))
+        end_in(broken, drains, "run", OperationalError("the disk is full"))
         for _ in range(10):
             with pytest.raises(OperationalError):
                 drain(flow)

@@ -3,7 +3,6 @@
 import contextlib
 import time
 
-import pytest
 from celery import current_app
 
 from tests import make
@@ -36,7 +35,6 @@ def _flow(number: int) -> Flow:
     return make.published(make.document(f"flow-{number}", nodes, ["in:out end"]))
 
 
-@pytest.mark.sqlite_alone  # whose turn it is, the queue decides
 def test_a_flooded_flow_lets_the_others_by() -> None:
     flooded, *others = [_flow(number) for number in range(FLOWS)]
     for start in range(0, FLOOD, 2_000):

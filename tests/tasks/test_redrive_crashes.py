@@ -7,7 +7,7 @@ from django.db import OperationalError
 
 from tests import make
 from tests.tasks.due import drain
-from tests.tasks.killing import Killed
+from tests.tasks.killing import Killed, end_in
 from workflows.models import DeadLetter, Flow, Redrive, Trace
 from workflows.storage import accounting, redrives
 from workflows.storage.deadgroups import Wanted
@@ -28,25 +28,21 @@ def _died(count: int, deadly: int, monkeypatch: pytest.MonkeyPatch, is_crash: bo
     return flow
 
 
-def _ends_at(patched: pytest.MonkeyPatch, problem: BaseException) -> None:
-    """Let the process end wherever it runs an event whose id begins with "deadly"."""
-    real = rerun.walk_on
-
-    def run(*args: Any, **more: Any) -> Any:
-        if any(one.event.id.startswith("deadly") for one in more["arrivals"]):
-            raise problem
-        return real(*args, **more)
-
-    patched.setattr(rerun, "walk_on", run)
-
-
 def _start(flow: Flow, *letters: int) -> Redrive:
     order = redrives.Order(Wanted(flow=flow.slug), letters)
     return redrives.start(flow.workspace_id, "olga", order)
 
 
-def _work_on(run: Redrive) -> int:
-    """Work on a run to its end, by one process after another; how many of them died."""
+def _work_on(run: Redrive, problem: BaseException | None = None) -> int:
+    """Work on a run to its end, by one process after another, with that problem at what is deadly;
+    how many of them died."""
+    with pytest.MonkeyPatch.context() as patched:
+        if problem is not None:
+            end_in(patched, rerun, "walk_on", problem)
+        return _deaths(run)
+
+
+def _deaths(run: Redrive) -> int:
     for deaths in range(10):
         Redrive.objects.filter(ended_at=None).update(due_at=0)  # the lease of the dead is over
         try:
@@ -66,9 +62,7 @@ def test_a_crash_letter_that_kills_again_is_tried_once_and_stays(
     flow = _died(5, 2, monkeypatch, is_crash=True)
     before = DeadLetter.objects.get(event_id="deadly2").attempts
     run = _start(flow)
-    with monkeypatch.context() as patched:
-        _ends_at(patched, Killed())
-        assert _work_on(run) == 1
+    assert _work_on(run, Killed()) == 1
     letter = DeadLetter.objects.get(event_id="deadly2")
     assert (letter.state, letter.failure["kind"], letter.attempts) == ("open", "crash", before + 1)
     assert (run.state, run.done, run.ok, run.skipped) == ("done", 4, 4, 1)
@@ -85,9 +79,7 @@ def test_a_letter_of_another_kind_that_kills_is_found_and_left(
 ) -> None:
     flow = _died(5, 2, monkeypatch, is_crash=False)
     run = _start(flow)
-    with monkeypatch.context() as patched:
-        _ends_at(patched, Killed())
-        assert _work_on(run) == 2  # with the others, then alone
+    assert _work_on(run, Killed()) == 2  # with the others, then alone
     letter = DeadLetter.objects.get(event_id="deadly2")
     assert (letter.state, letter.attempts) == ("open", 2)
     assert (run.state, run.done, run.skipped) == ("done", 4, 1)
@@ -100,7 +92,7 @@ def test_the_troubles_of_the_database_are_not_held_against_a_letter(
     before = DeadLetter.objects.get().attempts
     run = _start(flow)
     with monkeypatch.context() as patched:
-        _ends_at(patched, OperationalError("the disk is full"))
+        end_in(patched, rerun, "walk_on", OperationalError("the disk is full"))
         with pytest.raises(OperationalError):
             redrive.work_on(run.pk)
     letter = DeadLetter.objects.get()
@@ -114,7 +106,5 @@ def test_a_crash_letter_that_can_not_be_run_is_told_like_others(
 ) -> None:
     flow = _died(2, 0, monkeypatch, is_crash=True)
     run = _start(flow)
-    with monkeypatch.context() as patched:
-        _ends_at(patched, ValueError("no row can be made of this"))
-        assert _work_on(run) == 0
+    assert _work_on(run, ValueError("no row can be made of this")) == 0
     assert (run.state, run.done, run.skipped) == ("done", 1, 1)
