@@ -46,6 +46,7 @@ del os.environ["DJANGO_SETTINGS_MODULE"]
 
 from django.conf import settings  # noqa: E402
 from django.contrib.contenttypes.management import create_contenttypes  # noqa: E402
+from django.core.management import call_command  # noqa: E402
 from django.db import connections  # noqa: E402
 from django.db.models.signals import post_migrate  # noqa: E402
 
@@ -78,11 +79,18 @@ def pytest_collection_modifyitems(items: list[Any]) -> None:
     """The deciding rooms know no framework: what pytest-django sets up around each test of the
     others takes longer than most of theirs. The database stays out of their reach.
 
-    Faults come first: what takes longest must not begin when all other processes have ended."""
-    items.sort(key=lambda item: item.path.parent != FAULTS)
+    Faults come first: what takes longest must not begin when all other processes have ended. Those
+    that share an installation come last: nothing else may use its database while it runs."""
+    items.sort(key=lambda item: (_shares(item), item.path.parent != FAULTS))
     for item in items:
         if item.path.parent in PURE_ROOMS:
             item.fixturenames[:] = [n for n in item.fixturenames if not _is_of_django(n)]
+        if _shares(item):
+            item.fixturenames.remove("_django_db_marker")  # it would empty the database
+
+
+def _shares(item: Any) -> bool:
+    return "installation" in item.fixturenames
 
 
 def _is_of_django(name: str) -> bool:
@@ -159,17 +167,60 @@ def database_url() -> str:
     return f"postgres://{config['USER']}@{config['HOST']}:{config['PORT']}/{config['NAME']}"
 
 
-@pytest.fixture
-def stack_environment(transactional_db: None, valkey: str) -> dict[str, str]:
-    """What a process needs in its environment to share this test's database and Valkey."""
+@pytest.fixture(scope="session")
+def environment_of_children(django_db_setup: None, valkey: str) -> dict[str, str]:
+    """What a process needs in its environment to share the test database and Valkey."""
     return dict(children.environment(HOME, valkey, DATABASE_URL=database_url()))
+
+
+@pytest.fixture
+def stack_environment(
+    transactional_db: None, environment_of_children: dict[str, str]
+) -> dict[str, str]:
+    """The same, with a database that is emptied after this test."""
+    return environment_of_children
 
 
 @pytest.fixture
 def stack(stack_environment: dict[str, str], tmp_path: Path) -> Iterator[servers.Stack]:
     """Web, workers and timers on this test's database; nothing runs until `stack.start()`."""
-    with redis.Redis.from_url(stack_environment["REDIS_URL"]) as client:
+    with _stack(tmp_path, stack_environment) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def web_alone(
+    environment_of_children: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[servers.Stack]:
+    """One web process for the tests of a file, without workers. It may outlive their rows: what it
+    remembers goes by ids, and none is used again."""
+    with _stack(tmp_path_factory.mktemp("web"), environment_of_children) as running:
+        running.start(workers=0, timers=False)
+        yield running
+
+
+@pytest.fixture(scope="session")
+def installation(
+    environment_of_children: dict[str, str],
+    django_db_blocker: Any,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[servers.Stack]:
+    """One running installation for all tests that only use it, as people do; they come last. Each
+    has flows of its own, since rows stay: nothing is deleted under a worker's hands."""
+    with django_db_blocker.unblock():
+        folder = tmp_path_factory.mktemp("installation")
+        with _stack(folder, environment_of_children) as running:
+            running.start()
+            yield running
+        call_command("flush", interactive=False, verbosity=0)
+
+
+@contextlib.contextmanager
+def _stack(folder: Path, environment: dict[str, str]) -> Iterator[servers.Stack]:
+    with redis.Redis.from_url(environment["REDIS_URL"]) as client:
         client.flushall()
-    running = servers.Stack(tmp_path, stack_environment)
-    yield running
-    running.close()
+    running = servers.Stack(folder, environment)
+    try:
+        yield running
+    finally:
+        running.close()

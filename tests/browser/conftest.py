@@ -1,4 +1,4 @@
-"""Browser tests use Debian's Chromium, through Playwright, on the real stack."""
+"""Browser tests use Debian's Chromium, through Playwright, on one running installation."""
 
 import os
 import shutil
@@ -41,17 +41,22 @@ def sink() -> Iterator[Sink]:
         yield server
 
 
-@pytest.fixture
-def page(stack: Stack, browser: Browser) -> Iterator[Page]:
-    """A page of the running product, logged in as the owner `ada`. Anything that the browser
-    complains about (scripts, the content security policy) fails the test at its end."""
+@pytest.fixture(scope="session")
+def owner(installation: Stack) -> str:
+    """The name of somebody who owns the workspace `main`."""
     user = get_user_model().objects.create(
         username="ada", password=make_password(PASSWORD, hasher="pbkdf2_sha256")
     )
     Membership.objects.create(workspace=make.workspace(), user=user, role="owner")
-    stack.start()
+    return user.username
+
+
+@pytest.fixture
+def page(installation: Stack, owner: str, browser: Browser) -> Iterator[Page]:
+    """A page of the running product, where the owner is logged in. Anything that the browser
+    complains about (scripts, the content security policy) fails the test at its end."""
     context = browser.new_context(
-        base_url=stack.base_url,
+        base_url=installation.base_url,
         viewport={"width": 1440, "height": 900},
         reduced_motion="no-preference",
     )
@@ -64,7 +69,7 @@ def page(stack: Stack, browser: Browser) -> Iterator[Page]:
         lambda message: complaints.append(message.text) if message.type == "error" else None,
     )
     page.goto("/login")
-    page.fill("input[name=username]", "ada")
+    page.fill("input[name=username]", owner)
     page.fill("input[name=password]", PASSWORD)
     page.keyboard.press("Enter")
     page.wait_for_url("**/flows")

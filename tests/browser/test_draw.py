@@ -48,7 +48,7 @@ _COUNT_PULSES = """() => {
 }"""
 
 
-def test_a_flow_is_drawn_published_and_watched(page: Page, stack: Stack, sink: Sink) -> None:
+def test_a_flow_is_drawn_published_and_watched(page: Page, installation: Stack, sink: Sink) -> None:
     page.get_by_text("New flow").first.click()
     page.fill("#id_name", "Drawn orders")
     page.get_by_role("button", name="Create and draw").click()
@@ -82,7 +82,7 @@ def test_a_flow_is_drawn_published_and_watched(page: Page, stack: Stack, sink: S
     # post, and watch without a reload
     page.evaluate(_COUNT_PULSES)
     status, answer = make.post(
-        f"{stack.base_url}/api/v1/flows/drawn-orders/trigger",
+        f"{installation.base_url}/api/v1/flows/drawn-orders/trigger",
         {"id": "order-1", "type": "OrderCreated", "data": {"amount": 150}},
         make.token(None, "events:write"),
     )

@@ -20,9 +20,8 @@ pytestmark = [pytest.mark.serial, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
-def doors(stack: Stack) -> Stack:
-    stack.start(workers=0, timers=False)
-    return stack
+def doors(web_alone: Stack) -> Stack:
+    return web_alone
 
 
 def _channel(slug: str = "orders") -> None:

@@ -1,4 +1,7 @@
-"""Journeys use the product from outside: HTTP in, HTTP out, sockets; real processes between."""
+"""Journeys use the product from outside: HTTP in, HTTP out, sockets; real processes between.
+
+All of them share one installation, as users do: each has flows and people of its own.
+"""
 
 from collections.abc import Iterator
 

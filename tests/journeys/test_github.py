@@ -42,12 +42,13 @@ def _flow(sink: Sink) -> Flow:
     )
 
 
-def test_every_delivery_is_accepted_traced_and_passed_on_once(stack: Stack, sink: Sink) -> None:
+def test_every_delivery_is_accepted_traced_and_passed_on_once(
+    installation: Stack, sink: Sink
+) -> None:
     deliveries = frontend.deliveries()
     assert len(deliveries) == 329
     flow = _flow(sink)
-    stack.start()
-    url = f"{stack.base_url}/hooks/{Hook.objects.get().key}"
+    url = f"{installation.base_url}/hooks/{Hook.objects.get(flow=flow).key}"
 
     def send(item: tuple[int, tuple[str, bytes]]) -> tuple[int, int, int]:
         number, (name, body) = item

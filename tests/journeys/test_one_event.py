@@ -17,15 +17,15 @@ from workflows.models import Flow, Membership, Trace
 pytestmark = [pytest.mark.serial, pytest.mark.django_db(transaction=True)]
 
 
-def _flow(sink: Sink) -> Flow:
+def _flow(sink: Sink, slug: str) -> Flow:
     consumer = ("call", "consumer.http", {"url": f"{sink.url}/orders"})
-    return make.published(make.order_document(consumer=consumer))
+    return make.published(make.order_document(slug, consumer))
 
 
-def _session(role: str = "viewer") -> str:
-    """The session cookie of a member of main."""
-    user = get_user_model().objects.create_user("ada", password="a long password")
-    Membership.objects.create(workspace=make.workspace(), user=user, role=role)
+def _session(name: str) -> str:
+    """The session cookie of a new viewer of main."""
+    user = get_user_model().objects.create_user(name, password="a long password")
+    Membership.objects.create(workspace=make.workspace(), user=user, role="viewer")
     client = Client()
     client.force_login(user)
     cookies: SimpleCookie = client.cookies
@@ -42,16 +42,15 @@ def _watch(stack: Stack, path: str, cookie: str, origin: str | None = None) -> C
 
 
 def test_an_event_walks_from_a_post_to_a_call_and_into_an_open_browser(
-    stack: Stack, sink: Sink
+    installation: Stack, sink: Sink
 ) -> None:
-    flow = _flow(sink)
-    cookie = _session()
-    stack.start()
-    with _watch(stack, "/ws/main/flows/orders", cookie) as socket:
+    flow = _flow(sink, "walked")
+    cookie = _session("mary")
+    with _watch(installation, "/ws/main/flows/walked", cookie) as socket:
         first = json.loads(socket.recv(10))
         assert (first["kind"], first["rows"]) == ("snapshot", [])
         status, answer = make.post(
-            f"{stack.base_url}/api/v1/flows/orders/trigger",
+            f"{installation.base_url}/api/v1/flows/walked/trigger",
             {"id": "order-1", "data": {"amount": 150}},
             make.token(None, "events:write"),
         )
@@ -70,12 +69,11 @@ def test_an_event_walks_from_a_post_to_a_call_and_into_an_open_browser(
 
 
 def test_a_reconnected_browser_gets_what_it_missed_and_nothing_twice(
-    stack: Stack, sink: Sink
+    installation: Stack, sink: Sink
 ) -> None:
-    _flow(sink)
-    cookie, token = _session(), make.token(None, "events:write")
-    stack.start()
-    url = f"{stack.base_url}/api/v1/flows/orders/trigger"
+    flow = _flow(sink, "missed")
+    cookie, token = _session("grace"), make.token(None, "events:write")
+    url = f"{installation.base_url}/api/v1/flows/missed/trigger"
     seen: dict[str, int] = {}
 
     def follow(socket: ClientConnection, until: int) -> int:
@@ -90,37 +88,39 @@ def test_a_reconnected_browser_gets_what_it_missed_and_nothing_twice(
                     seen[name] = row["change"]
         return change
 
-    with _watch(stack, "/ws/main/flows/orders", cookie) as socket:
+    with _watch(installation, "/ws/main/flows/missed", cookie) as socket:
         make.post(url, {"id": "a", "data": {"amount": 150}}, token)
         change = follow(socket, 1)
     for name in "bcd":  # nobody is watching
         make.post(url, {"id": name, "data": {"amount": 150}}, token)
-    wait_until(lambda: Trace.objects.filter(state="ok").count() == 4)
-    with _watch(stack, f"/ws/main/flows/orders?since={change}", cookie) as socket:
+    wait_until(lambda: Trace.objects.filter(flow=flow, state="ok").count() == 4)
+    with _watch(installation, f"/ws/main/flows/missed?since={change}", cookie) as socket:
         follow(socket, 4)
     assert sorted(seen) == ["ok a", "ok b", "ok c", "ok d"]
 
 
-def test_a_stranger_and_a_foreign_page_see_nothing(stack: Stack, sink: Sink) -> None:
+def test_a_stranger_and_a_foreign_page_see_nothing(installation: Stack, sink: Sink) -> None:
     from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-    _flow(sink)
-    cookie = _session()
-    stack.start(workers=0, timers=False)
+    _flow(sink, "guarded")
+    cookie = _session("joan")
     with pytest.raises(InvalidStatus):
-        _watch(stack, "/ws/main/flows/orders", cookie, origin="https://evil.example")
+        _watch(installation, "/ws/main/flows/guarded", cookie, origin="https://evil.example")
     for path, with_cookie in (
-        ("/ws/main/flows/orders", "sessionid=none"),
+        ("/ws/main/flows/guarded", "sessionid=none"),
         ("/ws/main/flows/nothing", cookie),
-        ("/ws/other/flows/orders", cookie),
+        ("/ws/other/flows/guarded", cookie),
     ):
-        with _watch(stack, path, with_cookie) as socket, pytest.raises(ConnectionClosed) as closed:
+        with (
+            _watch(installation, path, with_cookie) as socket,
+            pytest.raises(ConnectionClosed) as closed,
+        ):
             socket.recv(10)
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 4403
 
 
-def test_a_caller_that_waits_gets_the_flows_reply(stack: Stack) -> None:
+def test_a_caller_that_waits_gets_the_flows_reply(installation: Stack) -> None:
     make.published(
         make.document(
             "vat",
@@ -132,8 +132,7 @@ def test_a_caller_that_waits_gets_the_flows_reply(stack: Stack) -> None:
             ["in:out sum", "sum:out say"],
         )
     )
-    stack.start()
-    url = f"{stack.base_url}/api/v1/flows/vat/trigger"
+    url = f"{installation.base_url}/api/v1/flows/vat/trigger"
     token = make.token(None, "events:write")
     status, answer = make.post(f"{url}?wait=10", {"amount": 100}, token)
     assert status == 201
@@ -143,10 +142,9 @@ def test_a_caller_that_waits_gets_the_flows_reply(stack: Stack) -> None:
     assert answer["accepted"] == 1
 
 
-def test_a_repeat_is_accepted_once(stack: Stack, sink: Sink) -> None:
-    _flow(sink)
-    stack.start()
-    url = f"{stack.base_url}/api/v1/flows/orders/trigger"
+def test_a_repeat_is_accepted_once(installation: Stack, sink: Sink) -> None:
+    flow = _flow(sink, "repeated")
+    url = f"{installation.base_url}/api/v1/flows/repeated/trigger"
     token = make.token(None, "events:write")
     event = {"id": "a", "source": "/shop", "type": "OrderCreated", "data": {"amount": 150}}
     first = make.post(url, event, token)
@@ -154,5 +152,5 @@ def test_a_repeat_is_accepted_once(stack: Stack, sink: Sink) -> None:
     assert (first[0], second[0]) == (202, 202)
     assert (second[1]["accepted"], second[1]["duplicates"]) == (0, 1)
     assert first[1]["events"][0]["trace_url"] == second[1]["events"][0]["trace_url"]
-    wait_until(lambda: Trace.objects.filter(state="ok").count() == 1)
+    wait_until(lambda: Trace.objects.filter(flow=flow, state="ok").count() == 1)
     assert len(sink.calls) == 1

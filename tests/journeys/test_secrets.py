@@ -29,26 +29,27 @@ def _everything_stored() -> bytes:
     return b"\n".join(found)
 
 
-def test_secrets_and_tokens_are_in_no_table_and_no_log(stack: Stack, sink: Sink) -> None:
+def test_secrets_and_tokens_are_in_no_table_and_no_log(installation: Stack, sink: Sink) -> None:
     space = make.workspace()
     assert connections.create(space.pk, "shop", SECRET, "")
     signed = {"signature": "token", "secret": "shop", "token_header": "x-shop-token"}
     call = ("call", "consumer.http", {"url": f"{sink.url}/orders"})
-    make.published(make.document("shop", [("in", "producer.http", signed), call], ["in:out call"]))
+    flow = make.published(
+        make.document("shop", [("in", "producer.http", signed), call], ["in:out call"])
+    )
     token = make.token(None, "events:write")
-    stack.start()
     sink.answer = lambda call: (400, {}, b"no")  # failures tell the most
-    key = Hook.objects.get().key
-    hook = f"{stack.base_url}/hooks/{key}"
-    trigger = f"{stack.base_url}/api/v1/flows/shop/trigger"
+    key = Hook.objects.get(flow=flow).key
+    hook = f"{installation.base_url}/hooks/{key}"
+    trigger = f"{installation.base_url}/api/v1/flows/shop/trigger"
     assert make.post(hook, {"n": 1}, **{"X-Shop-Token": SECRET})[0] == 202
     assert make.post(hook, b"{", **{"X-Shop-Token": SECRET})[0] == 400
     assert make.post(hook, {"n": 1}, Authorization=f"Bearer {SECRET}")[0] == 401
     assert make.post(trigger, {"n": 2}, token)[0] == 202
     assert make.post(trigger, b"{", token)[0] == 400
-    wait_until(lambda: Trace.objects.filter(state="failed").count() == 2)
-    assert Rejected.objects.count() == 1
-    stored, said = _everything_stored(), stack.output.encode()
+    wait_until(lambda: Trace.objects.filter(flow=flow, state="failed").count() == 2)
+    assert Rejected.objects.filter(flow=flow).count() == 1
+    stored, said = _everything_stored(), installation.output.encode()
     sent = b"".join(str(call.headers).encode() + call.body for call in sink.calls)
     for secret in (SECRET, token):
         for where, what in (("stored", stored), ("logged", said), ("sent", sent)):

@@ -30,14 +30,13 @@ def test_it_finds_nothing_running(stack_environment: dict[str, str], valkey: str
 
 
 @pytest.mark.serial
+@pytest.mark.django_db(transaction=True)
 def test_it_is_content_with_a_running_installation(
-    stack: Stack, stack_environment: dict[str, str]
+    installation: Stack, environment_of_children: dict[str, str]
 ) -> None:
-    stack.start()
-
     def says() -> str:
-        port = str(stack.port)
-        return run_manage("doctor", "--port", port, environment=stack_environment).stdout
+        port = str(installation.port)
+        return run_manage("doctor", "--port", port, environment=environment_of_children).stdout
 
     wait_until(lambda: FAIL not in says(), 20, "health")
 
