@@ -41,6 +41,13 @@ def test_the_part_is_what_the_page_has(world: World, browser: Browser, address: 
     assert _flat(part) in _flat(whole)
 
 
+@pytest.mark.parametrize("name", ["flows", "traces", "events", "channels", "dead-letters"])
+def test_a_row_leads_to_one_place(world: World, browser: Browser, name: str) -> None:
+    # The link of class link-quiet is spread over its row: of two, the latter would hide the first.
+    rows = browser("owner").get(f"/w/main/{name}").content.decode().split("<tr data-href>")[1:]
+    assert [row.count('class="link-quiet') for row in rows] == [1] * len(rows)
+
+
 def test_the_drawer_gets_the_steps_alone(world: World, browser: Browser) -> None:
     address = f"/w/main/traces/{world.trace}"
     part = browser("viewer").get(f"{address}?part=steps", headers=HTMX).content.decode()
