@@ -73,6 +73,14 @@ def test_a_huge_answer_is_cut(sink: Sink) -> None:
 def test_a_closed_port_is_a_connection_error(sink: Sink) -> None:
     reply = _perform(HttpRequest(method="POST", url="http://127.0.0.1:1/"))
     assert (reply.ok, reply.error) == (False, "connection")
+    assert reply.message == "Cannot reach http://127.0.0.1:1/: Connection refused"
+
+
+def test_a_name_that_nobody_has_is_said_to_be_unknown(sink: Sink) -> None:
+    reply = _perform(HttpRequest(method="POST", url="http://nowhere.invalid/"))
+    assert (reply.ok, reply.error) == (False, "connection")
+    assert reply.message.startswith("Cannot reach http://nowhere.invalid/: ")
+    assert "ssl" not in reply.message
 
 
 @pytest.mark.parametrize("url", ["ftp://example.org/", "http://", "nonsense", "http://[::1"])

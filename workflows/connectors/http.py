@@ -1,6 +1,8 @@
 """How is an HTTP request of a flow made? With keep-alive, time-outs, bounds, and a guard."""
 
 import asyncio
+import os
+import socket
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -133,4 +135,13 @@ def _connection_reply(url: str, problem: Exception) -> Reply:
         if isinstance(cause, AddressRefused):
             return Reply(ok=False, error="refused", message=_refusal(str(cause)))
         cause = getattr(cause, "os_error", None) or cause.__cause__
-    return Reply(ok=False, error="connection", message=f"Cannot reach {url}: {problem}")
+    return Reply(ok=False, error="connection", message=f"Cannot reach {url}: {_reason(problem)}")
+
+
+def _reason(problem: Exception) -> str:
+    """The operating system's words, where it is at the bottom: aiohttp puts its own around them."""
+    cause = getattr(problem, "os_error", problem)
+    if isinstance(cause, OSError) and cause.errno:
+        named = cause.strerror if isinstance(cause, socket.gaierror) else os.strerror(cause.errno)
+        return named or str(cause)
+    return str(problem)
