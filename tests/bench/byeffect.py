@@ -16,7 +16,7 @@ from workflows.connectors.guard import parse_networks
 from workflows.connectors.http import HttpConnector
 from workflows.engine.effects import HttpRequest
 from workflows.storage import recorded
-from workflows.tasks import drain, process, settle
+from workflows.tasks import calls, process, settle
 
 _AT_ONCE = 40  # effects of one node that a worker process performs
 
@@ -37,7 +37,7 @@ class Measure:
         process.stop(5.0)  # a performer remembers what it was made with
         with Stopwatch(detailed=("commit", "settle")) as watch:
             time_drain(watch)
-            watch.around(drain, "start_admitted", "hand the calls over")
+            watch.around(calls.Calls, "begin", "hand the calls over")
             watch.around(settle, "settle", "settle")
             watch.around(settle, "run", "settle: engine")
             watch.around(settle, "later_commit", "settle: recorder")

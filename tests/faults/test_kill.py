@@ -1,15 +1,14 @@
 """kill -9, at any moment: nothing accepted is lost, and repeats stay within what was in flight."""
 
 import signal
-import threading
 import time
 from pathlib import Path
 
 import pytest
-from django.db import connection
 
 from tests import servers
 from tests.faults.load import EVENTS, Senders, all_done, check, flow_to
+from tests.faults.stopping import stop_between_writes
 from tests.servers import Stack, wait_until
 from tests.sink import Sink
 from workflows.management import children
@@ -33,27 +32,6 @@ def test_killing_the_worker_and_the_web_process_loses_nothing(stack: Stack, sink
     assert len(accepted) == EVENTS
     wait_until(lambda: all_done(flow), 60, "all traces to be done")
     check(flow, accepted, sink, deaths=1)
-
-
-def _stop_between_writes(stack: Stack, name: str) -> None:
-    """SIGSTOP a worker. One that is stopped while it writes to SQLite stops all writers of that
-    file, whatever anybody does: then let it go on for a moment, and stop it again."""
-    for _ in range(50):
-        stack.kill(name, signal.SIGSTOP)
-        writer = threading.Thread(target=_write_nothing)
-        writer.start()
-        writer.join(1.0)
-        if not writer.is_alive():
-            return
-        stack.kill(name, signal.SIGCONT)
-        writer.join()
-    raise AssertionError("the worker writes all the time")
-
-
-def _write_nothing() -> None:
-    """A write transaction of this process, which has to wait for its turn like any other."""
-    sql.execute("UPDATE workflows_flow SET paused = paused WHERE id = -1")
-    connection.close()
 
 
 _IN_MID_STATEMENT = """
@@ -85,7 +63,7 @@ def test_a_stopped_worker_that_comes_back_after_its_lease_does_no_harm(
     stack.kill("worker 2", signal.SIGSTOP)  # the first one shall have all the work
     senders = Senders(stack.base_url)
     wait_until(lambda: Trace.objects.exists(), 60, "work")
-    stop = _stop_in_mid_statement if sql.is_postgres() else _stop_between_writes
+    stop = _stop_in_mid_statement if sql.is_postgres() else stop_between_writes
     stop(stack, "worker 1")
     stack.kill("worker 2", signal.SIGCONT)
     accepted = senders.finish()

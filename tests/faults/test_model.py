@@ -6,7 +6,7 @@ are played: their answers come when, and as, hypothesis wants.
 """
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -31,7 +31,8 @@ from workflows.storage import cursors, publishing
 from workflows.storage.parked import BEHIND
 from workflows.storage.parts import Fenced
 from workflows.storage.plans import load_plan
-from workflows.tasks import choice, drain, owner, process, settle
+from workflows.tasks import calls, choice, drain, due, owner, process, settle
+from workflows.tasks.ahead import Group
 from workflows.tasks.audit import audit
 from workflows.tasks.inhand import InFlight, Room
 
@@ -74,11 +75,29 @@ def dying_after(statements: int | None) -> Iterator[None]:
 
 
 class Hand:
-    """In the performer's place: it keeps what it is to do until the machine wants it done."""
+    """In the performer's place: it keeps what it is to do until the machine wants it done. What is
+    called before a commit gets the answers that the machine has set, None being none."""
 
-    def __init__(self) -> None:
+    def __init__(self, note_answer: Callable[[InFlight, str], None]) -> None:
         self.room = Room()
         self.flights: list[InFlight] = []
+        self.early: Iterator[str | None] = itertools.repeat(None)
+        self._note_answer = note_answer
+
+    def call_ahead(self, flights: Mapping[int, InFlight]) -> Group:
+        group = Group(flights)
+        group.leave_out([])
+        for (place, flight), answer in zip(flights.items(), self.early, strict=False):
+            if answer is not None:
+                self._note_answer(flight, answer)
+                group.keep(place, ANSWERS[answer])
+        return group
+
+    def park(self, group: Group, rows: Mapping[int, int], answered: Collection[int]) -> None:
+        left = group.park(rows, answered)
+        self.room.leave([flight.where for flight in left.over])
+        self.begin([flight for flight, _ in left.replied])  # it may be settled later, or never
+        self.begin([row for one in group.unanswered() if (row := group.by_row(one)) is not None])
 
     def begin(self, flights: list[InFlight]) -> None:
         self.flights += flights
@@ -88,7 +107,8 @@ class Hand:
 
 
 class Road(RuleBasedStateMachine):
-    """One flow, ordered by key: a filter, a delay, a call; and a branch that only logs."""
+    """One flow, ordered by key: a filter, a delay, a call; and a branch that only logs. Or one
+    without order and delay, whose calls are made before the commit."""
 
     events = Bundle("events")
 
@@ -99,8 +119,9 @@ class Road(RuleBasedStateMachine):
         self.taken: set[str] = set()  # ids that the destination took
         self.processes = itertools.count()
 
-    @initialize()
-    def publish_the_flow(self) -> None:
+    @initialize(acts=st.booleans())
+    def publish_the_flow(self, acts: bool) -> None:
+        self.acts = acts
         retry = {"attempts": 3, "first_seconds": 1.0}
         nodes: list[make.Node] = [
             ("in", "producer.http", {"key": "event.data.key"}),
@@ -110,9 +131,12 @@ class Road(RuleBasedStateMachine):
             ("seen", "consumer.log", {}),
         ]
         wires = ["in:out big", "big:match wait", "wait:out call", "in:out seen"]
+        if acts:
+            wires[1:3] = ["big:match call"]
+            del nodes[2]
         self.body = {
             **make.document(f"road-{next(_slugs)}", nodes, wires),
-            "settings": {"ordering": "key"},
+            "settings": {"ordering": "none" if acts else "key"},
         }
         self.flow: Flow = make.published(self.body)
         self.become_another_process()
@@ -143,22 +167,26 @@ class Road(RuleBasedStateMachine):
         if bodies:
             assert not any(not place.duplicate for place in make.append(self.flow, bodies))
 
-    @rule(dies=dies(40))
-    def drain(self, dies: int | None) -> None:
+    @rule(
+        dies=dies(40),
+        answers=st.lists(st.sampled_from([None, *sorted(ANSWERS)]), min_size=1, max_size=4),
+    )
+    def drain(self, dies: int | None, answers: Sequence[str | None] = (None,)) -> None:
+        self.hand.early = itertools.cycle(answers)
         for subscription in self.flow.subscription_set.all():
             self.alive(dies, lambda s=subscription: drain.drain_slice(s.pk))
 
     @rule(dies=dies(40))
     def let_held_work_go(self, dies: int | None) -> None:
         Held.objects.filter(flow=self.flow, due_at__lt=BEHIND).update(due_at=0)
-        self.alive(dies, settle.release_due)
+        self.alive(dies, due.release_due)
 
     @rule(limit=st.integers(1, 5), dies=dies(12))
     def take_effects(self, limit: int, dies: int | None) -> None:
         Effect.objects.filter(flow=self.flow, owner="", due_at__lt=BEHIND).update(due_at=0)
 
         def take() -> None:
-            flights, _ = settle.take(limit, [])
+            flights, _ = due.take(limit, [])
             self.hand.begin(flights)
 
         self.alive(dies, take)
@@ -180,8 +208,7 @@ class Road(RuleBasedStateMachine):
         self.hand.flights.remove(flight)
         event_id = flight.arrival.event.id
         self.check_turn(flight)
-        if answer == "ok":
-            self.taken.add(event_id)
+        self.note_answer(flight, answer)
         if self.alive(dies, lambda: settle.settle([(flight, ANSWERS[answer])])):
             self.note_ended(event_id)
 
@@ -197,7 +224,9 @@ class Road(RuleBasedStateMachine):
         """The old one died with all that it had in hand; its leases run out."""
         name = f"process-{next(self.processes)}"
         owner._name = lambda pid: name  # type: ignore[assignment]
-        self.hand = Hand()
+        self.hand = Hand(self.note_answer)
+        if self.acts:
+            self.hand.room.note((self.flow.pk, "call"), 1.0)
         process._performer = self.hand  # type: ignore[assignment]
         self.let_leases_run_out()
 
@@ -253,12 +282,21 @@ class Road(RuleBasedStateMachine):
         """A call that is nobody else's by now comes when all before it of its key are over."""
         event_id, run = flight.arrival.event.id, flight.ref.run
         row = Effect.objects.filter(flow=self.flow, number=flight.number).first()
-        if run or row is None or (row.owner, row.attempt) != (owner.owner(), flight.attempt):
+        if (
+            self.acts
+            or run
+            or row is None
+            or (row.owner, row.attempt) != (owner.owner(), flight.attempt)
+        ):
             return
         key = self.accepted[event_id][0]
         before = [i for i, (k, good) in self.accepted.items() if k == key and good]
         waiting = [i for i in before[: before.index(event_id)] if i not in self.ended]
         assert waiting == [], f"{event_id} was called before {waiting}"
+
+    def note_answer(self, flight: InFlight, answer: str) -> None:
+        if answer == "ok":
+            self.taken.add(flight.arrival.event.id)
 
     def note_ended(self, event_id: str) -> None:
         trace = Trace.objects.get(flow=self.flow, event_id=event_id, run=0)
@@ -289,9 +327,9 @@ class Road(RuleBasedStateMachine):
         for subscription in self.flow.subscription_set.all():
             drain.drain_slice(subscription.pk)
         Held.objects.filter(flow=self.flow, due_at__lt=BEHIND).update(due_at=0)
-        settle.release_due()
+        due.release_due()
         Effect.objects.filter(flow=self.flow, owner="", due_at__lt=BEHIND).update(due_at=0)
-        flights, _ = settle.take(50, [])
+        flights, _ = due.take(50, [])
         for flight in [*self.hand.flights, *flights]:
             self.check_turn(flight)
             self.taken.add(flight.arrival.event.id)
@@ -324,7 +362,9 @@ class Road(RuleBasedStateMachine):
 
 
 @pytest.fixture(autouse=True)
-def _own_process(valkey: str) -> Iterator[None]:
+def _own_process(valkey: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(choice, "_WORTH_AHEAD", 2)  # the machine's backlogs are short
+    monkeypatch.setattr(calls, "PATIENCE_SECONDS", 0.0)
     name = owner._name
     yield
     owner._name = name

@@ -75,3 +75,44 @@ def test_where_a_lease_was_in_vain_one_event_is_tested_alone() -> None:
 def test_nothing_is_taken_where_a_channel_behind_the_flow_is_full(parts: list[Unread]) -> None:
     assert choose(parts, 0, BATCH) == Wait()
     assert choose(parts, -5, BATCH) == Wait()
+
+
+def _acting(partition: int, unread: int, seconds: float = 9.0) -> Unread:
+    return Unread(partition, 10, 10 + unread, 1, True, 0, seconds)
+
+
+AHEAD = 40
+
+
+@pytest.mark.parametrize(
+    ("situation", "parts", "expected"),
+    [
+        ("a short one isn't worth a lease", SHORT, {0: 3, 5: 1}),
+        ("a long one needs a lease", [_part(3, 60)], Lease([3], acting=True)),
+        ("under it all it may", [_acting(3, 60), _acting(4, 60)], {3: 20, 4: 20}),
+        ("a lease of another kind won't do", [_mine(3, 60)], Lease([3], acting=True)),
+        ("one that ends soon won't do", [_acting(3, 60, 4.0)], Lease([3], acting=True)),
+        ("a suspect is looked at first", [_part(0, 60, attempts=1)], Lease([0])),
+    ],
+)
+def test_effects_are_made_before_the_commit_only_under_a_lease_that_says_so(
+    situation: str, parts: list[Unread], expected: Lease | dict[int, int]
+) -> None:
+    chosen = choose(parts, PLENTY, BATCH, AHEAD)
+    if isinstance(expected, Lease):
+        assert chosen == expected, situation
+    else:
+        assert isinstance(chosen, Take), situation
+        taken = {share.part.partition: share.end - share.part.position for share in chosen.shares}
+        assert taken == expected, situation
+        assert chosen.acts is (parts is not SHORT), situation
+
+
+def test_the_little_that_is_left_under_such_a_lease_is_taken_as_ever() -> None:
+    chosen = choose([_acting(3, 5), _part(4, 60)], PLENTY, BATCH, AHEAD)
+    assert isinstance(chosen, Take)
+    assert not chosen.acts
+
+
+def test_where_batches_went_wrong_lately_nothing_is_made_before_the_commit() -> None:
+    assert choose([_part(3, 60)], PLENTY, AHEAD // 2, AHEAD) == Lease([3])

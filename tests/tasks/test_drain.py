@@ -22,7 +22,7 @@ from workflows.models import (
     Trace,
 )
 from workflows.storage import channeledits, cursors, flows, publishing, sql, timers
-from workflows.tasks import clock, jobs, process, settle
+from workflows.tasks import clock, due, jobs, process
 from workflows.tasks.drain import drain_slice
 from workflows.tasks.inhand import NODE_LIMIT
 
@@ -152,13 +152,13 @@ def test_what_was_taken_and_not_called_is_given_back_and_called_once(sink: Sink)
     assert all(process.performer().room.admit(full))
     make.append(flow, [make.event("a")])
     _drain(flow)  # there was no place for the call: its row is due
-    (flight,), _ = settle.take(1, [])
-    settle.give_back([flight])
+    (flight,), _ = due.take(1, [])
+    due.give_back([flight])
     assert Effect.objects.values_list("owner", "attempt").get() == ("", 0)
-    (again,), _ = settle.take(1, [])
-    settle.give_back([msgspec.structs.replace(flight, attempt=7)])  # somebody else has it now
+    (again,), _ = due.take(1, [])
+    due.give_back([msgspec.structs.replace(flight, attempt=7)])  # somebody else has it now
     assert Effect.objects.values_list("attempt", flat=True).get() == 1
-    settle.give_back([again])
+    due.give_back([again])
     process.performer().room.leave(full)
     jobs.tick()
     sink.wait_for(1)

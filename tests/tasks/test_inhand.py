@@ -7,14 +7,24 @@ import pytest
 from tests import make
 from tests.servers import wait_until
 from tests.sink import Answer, Call, Sink
-from workflows.engine.effects import HttpRequest
+from workflows.engine.effects import HttpRequest, Reply
 from workflows.engine.event import Event
 from workflows.engine.walk import Arrival
 from workflows.models import Flow, Subscription
 from workflows.storage.parts import TraceRef
 from workflows.tasks import process
+from workflows.tasks.ahead import Group
 from workflows.tasks.drain import drain_slice
-from workflows.tasks.inhand import HAND, LIMIT, NODE_HAND, NODE_LIMIT, InFlight, Room, Turns
+from workflows.tasks.inhand import (
+    AHEAD_LIMIT,
+    HAND,
+    LIMIT,
+    NODE_HAND,
+    NODE_LIMIT,
+    InFlight,
+    Room,
+    Turns,
+)
 
 A, B, C = (1, "a"), (1, "b"), (2, "a")
 
@@ -159,3 +169,58 @@ def test_a_destination_that_gets_stuck_keeps_no_other_from_being_called(sink: Si
         wait_until(lambda: sum(call.path == "/other" for call in sink.calls) == 30)
     finally:
         go_on.set()
+
+
+@pytest.mark.parametrize(
+    ("under_way", "wanted", "now", "called"),
+    [
+        ([], 100, 0.0, AHEAD_LIMIT),  # some places are left for others
+        ([A] * 30, 100, 0.0, AHEAD_LIMIT - 30),
+        ([B] * NODE_LIMIT, 100, 0.0, LIMIT - NODE_LIMIT),
+        ([], 10, 0.0, 10),
+        ([], 10, 100.0, 0),  # the lease may be over
+    ],
+)
+def test_before_a_commit_no_more_are_called_than_may_be_repeated(
+    under_way: list[tuple[int, str]], wanted: int, now: float, called: int
+) -> None:
+    turns = Turns()
+    for where in sorted(set(under_way)):
+        turns.add(_flights(where, under_way.count(where)))
+    turns.next(0.0)
+    claimed, others = turns.claim(_flights(A, wanted), now)
+    assert (len(claimed), len(others)) == (called, wanted - called)
+    assert not turns.is_waiting
+    turns.end([flight.where for flight in claimed])
+    assert len(turns.claim(_flights(A, wanted), 0.0)[0]) >= called
+
+
+def test_after_its_commit_each_of_a_group_has_its_way() -> None:
+    """Six: answered and committed, answered too late, not answered, not called; and of the last
+    two nothing was committed."""
+    group = Group(dict(enumerate(_flights(A, 6))))
+    group.leave_out([group.flights[3], group.flights[5]])
+    good = Reply(ok=True, status=200)
+    for place in (0, 1, 4):
+        group.keep(place, good)
+    assert set(group.wait(0.0)) == {0, 1, 4}
+    assert [flight.number for flight in group.unanswered()] == [2]
+    left = group.park({1: 71, 2: 72, 3: 73}, {0})
+    assert [flight.number for flight in left.over] == [0, 4]
+    assert [flight.number for flight in left.dropped] == [5]
+    assert [flight.number for flight in left.uncalled] == [73]
+    assert [(flight.number, reply) for flight, reply in left.replied] == [(71, good)]
+    assert [group.by_row(group.flights[place]) for place in (0, 5)] == [None, None]
+    late = group.by_row(group.flights[2])
+    assert late is not None and late.number == 72
+
+
+def test_who_waits_for_a_group_goes_on_with_its_last_answer() -> None:
+    group = Group(dict(enumerate(_flights(A, 2))))
+    group.leave_out([])
+    assert group.wait(0.0) == {}
+    group.keep(1, Reply(ok=True, status=200))
+    answering = threading.Timer(0.0, group.keep, (0, Reply(ok=True, status=200)))
+    answering.start()
+    assert len(group.wait(30.0)) == 2
+    answering.join()

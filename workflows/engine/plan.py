@@ -54,6 +54,11 @@ class Plan(msgspec.Struct, frozen=True):
         return bool(self.settings.get("ordering", "none") == "key")
 
     @property
+    def keeps_state(self) -> bool:
+        """Whether what becomes of an event depends on those before it."""
+        return any(planned.keeps_state for planned in self.nodes.values())
+
+    @property
     def most_hops(self) -> int:
         """How long a chain of events that lead to one another may be."""
         return int(self.settings.get("most_hops", MOST_HOPS))

@@ -94,6 +94,8 @@ class Cursor(models.Model):
     epoch = models.BigIntegerField(default=0)  # grows with every lease; fences older holders
     owner = models.CharField(max_length=80, blank=True)
     lease_until = models.FloatField(default=0)
+    # Who has the lease makes effects before he commits: what he reads counts as taken.
+    is_acting = models.BooleanField(default=False, db_default=False)
     # Leases that ran out since the position last moved: of workers that died or were stopped.
     attempts = models.PositiveSmallIntegerField(default=0, db_default=0)
 

@@ -44,7 +44,9 @@ def commit(
 def _is_told(part: FlowCommit) -> bool:
     """Whether the world outside hears of it, so that it mustn't be undone by a power cut. All else
     would come about once more, out of the same events."""
-    return bool(part.effects or part.settled or part.retries or part.redriven or part.answers)
+    return part.acted or bool(
+        part.effects or part.settled or part.retries or part.redriven or part.answers
+    )
 
 
 def _commit_flow(part: FlowCommit, owner: str) -> Committed:

@@ -21,6 +21,7 @@ class Reader(msgspec.Struct, frozen=True):
     version_id: int
     state: str
     paused: bool
+    expires: bool  # what the channel holds too long is passed over, also while it is being read
 
 
 class Unread(NamedTuple):
@@ -32,6 +33,7 @@ class Unread(NamedTuple):
     epoch: int  # of the cursor; what was decided about these events counts only under it
     is_leased: bool  # by the one who asks
     attempts: int = 0  # leases that ran out since the position last moved
+    acts_for: float = 0.0  # seconds for which the one who asks may act before he commits
 
 
 class Backlog(NamedTuple):
@@ -60,7 +62,8 @@ def unread(subscription_id: int, owner: str) -> Backlog | None:
     now = sql.now_sql()
     rows = sql.fetch(
         f'SELECT {_READER}, c."partition", c.position, {_END}, c.epoch,'
-        f" c.lease_until >= {now}, {_attempts('c.')}{LAGGING}"
+        f" c.lease_until >= {now}, {_attempts('c.')},"
+        f" CASE WHEN c.is_acting THEN c.lease_until - {now} ELSE 0 END{LAGGING}"
         f" AND s.id = %s AND NOT f.paused AND (c.lease_until < {now} OR c.owner = %s)"
         ' ORDER BY c."partition"',
         (subscription_id, owner),
@@ -71,10 +74,18 @@ def unread(subscription_id: int, owner: str) -> Backlog | None:
     return Backlog(Reader(*rows[0][:width]), [Unread(*row[width:]) for row in rows])
 
 
-def lease(subscription_id: int, partitions: Sequence[int], owner: str, seconds: float) -> int:
+def lease(
+    subscription_id: int,
+    partitions: Sequence[int],
+    owner: str,
+    seconds: float,
+    *,
+    acting: bool = False,
+) -> int:
     """Keep others from these partitions for a time; how many weren't somebody else's already.
 
-    Each gets a new epoch. A commit doesn't need a lease: it keeps others from working in vain.
+    Each gets a new epoch. A commit doesn't need a lease: it keeps others from working in vain. Who
+    acts before the commit does need one, and says so: then `fence` leaves it alone.
     One that has run out is counted, so that events at which workers die can be told from others;
     one that was given back, or fenced, is not.
     """
@@ -82,10 +93,24 @@ def lease(subscription_id: int, partitions: Sequence[int], owner: str, seconds: 
     marks = ", ".join(["%s"] * len(partitions))
     return sql.execute(
         f"UPDATE workflows_cursor SET owner = %s, epoch = epoch + 1, lease_until = {now} + %s,"
-        f" attempts = {_attempts()}"
+        f" attempts = {_attempts()}, is_acting = %s"
         f' WHERE subscription_id = %s AND "partition" IN ({marks})'
         f" AND (lease_until < {now} OR owner = %s)",
-        (owner, seconds, subscription_id, *partitions, owner),
+        (owner, seconds, acting, subscription_id, *partitions, owner),
+    )
+
+
+def fence(subscription_ids: Sequence[int]) -> None:
+    """Let nobody commit what was read of these before now, but for those who act before they
+    commit: what they have read counts as taken. Part of the caller's transaction."""
+    if not subscription_ids:
+        return
+    marks = ", ".join(["%s"] * len(subscription_ids))
+    sql.execute(
+        "UPDATE workflows_cursor SET epoch = epoch + 1, lease_until = 0"
+        f" WHERE subscription_id IN ({marks})"
+        f" AND NOT (is_acting AND lease_until >= {sql.now_sql()})",
+        list(subscription_ids),
     )
 
 
@@ -105,7 +130,8 @@ def _attempts(of: str = "") -> str:
 
 
 _READER = (
-    "s.id, s.node, s.channel_id, s.flow_id, f.slug, f.workspace_id, s.version_id, s.state, f.paused"
+    "s.id, s.node, s.channel_id, s.flow_id, f.slug, f.workspace_id, s.version_id, s.state,"
+    " f.paused, (SELECT l.lag_policy = 'expire' FROM workflows_channel l WHERE l.id = s.channel_id)"
 )
 # What a subscription has still to read of a partition; one that closes reads up to its stop.
 _END = "CASE WHEN c.stop < h.head THEN c.stop ELSE h.head END"

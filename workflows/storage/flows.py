@@ -13,9 +13,10 @@ from workflows.models import (
     Draft,
     Flow,
     FlowClock,
+    Subscription,
 )
 from workflows.nodes.registry import node_types
-from workflows.storage import channels, indexed, sql
+from workflows.storage import channels, cursors, indexed, sql
 
 Document = dict[str, Any]
 
@@ -96,14 +97,11 @@ def check(flow: Flow, document: Document, number: int = 0) -> tuple[Plan | None,
 
 
 def set_paused(flow: Flow, paused: bool) -> None:
-    """Pause holds everything where it is; resume goes on. A drain under way is fenced."""
+    """Pause holds everything where it is; resume goes on. A drain under way is fenced, unless it
+    acts before it commits."""
     with transaction.atomic():
         Flow.objects.filter(pk=flow.pk).update(paused=paused)
-        sql.execute(
-            "UPDATE workflows_cursor SET epoch = epoch + 1, lease_until = 0 WHERE subscription_id"
-            " IN (SELECT id FROM workflows_subscription WHERE flow_id = %s)",
-            (flow.pk,),
-        )
+        cursors.fence(list(Subscription.objects.filter(flow=flow).values_list("pk", flat=True)))
     flow.paused = paused
 
 

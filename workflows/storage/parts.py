@@ -160,6 +160,7 @@ class FlowCommit(msgspec.Struct):
     traces: list[NewTrace] = []
     changes: list[TraceChange] = []
     effects: list[NewEffect] = []
+    acted: bool = False  # effects were made before this, of which nothing else is known
     settled: list[Taken] = []  # effects that are done
     slots: list[int] = []  # effects, done or to be made again, that give back their slots
     retries: list[RetryEffect] = []

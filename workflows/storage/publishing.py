@@ -10,7 +10,7 @@ from django.db.models import Max
 from workflows.engine.plan import Plan
 from workflows.engine.problems import Problem
 from workflows.models import Channel, Cursor, Flow, FlowVersion, Hook, Subscription, Timer
-from workflows.storage import channels, gaps, removals, runs, sql
+from workflows.storage import channels, cursors, gaps, removals, runs, sql
 from workflows.storage.flows import Document, check
 
 
@@ -112,12 +112,9 @@ def _subscribe(flow: Flow, version: FlowVersion, plan: Plan, node: str, start: s
     Subscription.objects.filter(pk=subscription.pk).update(
         version=version, state=Subscription.State.ACTIVE
     )
-    # A drain that began under the old version must not commit after this: fence it.
-    sql.execute(
-        "UPDATE workflows_cursor SET epoch = epoch + 1, lease_until = 0, stop = NULL"
-        " WHERE subscription_id = %s",
-        (subscription.pk,),
-    )
+    # A drain that began under the old version must not commit after this.
+    cursors.fence([subscription.pk])
+    Cursor.objects.filter(subscription=subscription).update(stop=None)
     _set_timer(subscription, producer)
     if producer.type_id == "producer.http":
         Hook.objects.get_or_create(
@@ -177,9 +174,10 @@ def _retire(flow: Flow, kept: set[int], unread: str) -> None:
     for one in going:
         Timer.objects.filter(subscription=one).delete()
         finish = unread == "finish" and one.node in lag
+        cursors.fence([one.pk])
         # Closing: what has come in so far is still read, by the version that reads now.
         sql.execute(
-            "UPDATE workflows_cursor SET epoch = epoch + 1, lease_until = 0,"
+            "UPDATE workflows_cursor SET"
             " stop = (SELECT h.head FROM workflows_head h WHERE h.channel_id = %s"
             ' AND h."partition" = workflows_cursor."partition") WHERE subscription_id = %s',
             (one.channel_id, one.pk),

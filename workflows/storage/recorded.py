@@ -6,18 +6,17 @@ answer for a failure. The body is kept where a wire leads on from the node, and 
 means that it was too large, or that nothing followed from it.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-import msgspec
 import orjson
 
 from workflows.engine.effects import Reply
 from workflows.engine.plan import Plan
 from workflows.engine.walk import Walk
 from workflows.storage import runs, sql
-from workflows.storage.parts import FlowCommit, TraceRef
+from workflows.storage.parts import TraceRef
 
 LONGEST_BODY = 4_096  # characters
 
@@ -46,10 +45,14 @@ def _leads_on(plan: Plan, node: str) -> bool:
     return node in plan.nodes and bool(plan.nodes[node].targets)
 
 
-def note(part: FlowCommit, plan: Plan, walk: Walk, replies: Sequence[Reply | None]) -> None:
-    """Add to each change of a trace the reply that led to it; change and reply are of one root."""
+def of_walk(
+    plan: Plan, walk: Walk, replies: Mapping[tuple[int, int], Reply]
+) -> dict[int, list[Recorded]]:
+    """What is to be kept of the replies that led to this walk, by root. `replies` has them by the
+    root and the path of the arrival that asked."""
+    out: dict[int, list[Recorded]] = {}
     for step in walk.steps:
-        reply = replies[step.root] if step.attempt else None
+        reply = replies.get((step.root, step.path)) if step.attempt else None
         if reply is None or step.outcome == "retrying":
             continue
         keeps = _leads_on(plan, step.node) and len(reply.body) <= LONGEST_BODY
@@ -62,17 +65,33 @@ def note(part: FlowCommit, plan: Plan, walk: Walk, replies: Sequence[Reply | Non
             reply.body if keeps else None,
             reply.error,
         )
-        change = part.changes[step.root]
-        steps = change.steps[:-1] + b',"replies":' + orjson.dumps([tuple(row)]) + b"}"
-        part.changes[step.root] = msgspec.structs.replace(change, steps=steps)
+        out.setdefault(step.root, []).append(row)
+    return out
 
 
 def of_traces(refs: Collection[TraceRef]) -> dict[TraceRef, list[Recorded]]:
     """What was recorded in these traces, in order."""
     out: dict[TraceRef, list[Recorded]] = {}
-    for ref, segment in segments(refs):
-        out.setdefault(ref, []).extend(Recorded(*row) for row in segment.get("replies", ()))
+    for ref, segment in [*_first_segments(refs), *segments(refs)]:
+        out.setdefault(ref, []).extend(read(segment))
     return out
+
+
+def read(segment: Mapping[str, Any]) -> list[Recorded]:
+    """The answers that one segment keeps."""
+    return [Recorded(*row) for row in segment.get("replies", ())]
+
+
+def _first_segments(refs: Collection[TraceRef]) -> list[tuple[TraceRef, dict[str, Any]]]:
+    """What the first commit of each of these traces left."""
+    rows = sql.find_many(
+        'SELECT t.subscription_id, t."partition", t."offset", t.run, t.steps FROM v'
+        ' JOIN workflows_trace t ON t.subscription_id = v.s AND t."partition" = v.p'
+        ' AND t."offset" = v.o AND t.run = v.r',
+        "s, p, o, r",
+        sorted(refs),
+    )
+    return [(TraceRef(*row[:4]), orjson.loads(bytes(row[4]))) for row in rows]
 
 
 def segments(refs: Collection[TraceRef]) -> list[tuple[TraceRef, dict[str, Any]]]:

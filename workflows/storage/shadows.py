@@ -84,11 +84,12 @@ def live_of(
     found: dict[tuple[int, int], Live] = {}
     for subscription_id, partition, offset, opened, steps in sorted(rows, key=lambda r: rank[r[0]]):
         ref = TraceRef(subscription_id, partition, offset)
-        found[partition, offset] = Live(ref, not opened, orjson.loads(bytes(steps))["steps"], [])
+        first = orjson.loads(bytes(steps))
+        found[partition, offset] = Live(ref, not opened, first["steps"], recorded.read(first))
     by_ref = {live.ref: live for live in found.values()}
     for ref, segment in recorded.segments(by_ref):
         by_ref[ref].steps.extend(segment["steps"])
-        by_ref[ref].replies.extend(Recorded(*row) for row in segment.get("replies", ()))
+        by_ref[ref].replies.extend(recorded.read(segment))
     return found
 
 

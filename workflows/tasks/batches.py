@@ -1,18 +1,29 @@
 """How many events of a subscription go well in one batch? What this process has learned of it."""
 
 from workflows.tasks.choice import BATCH
+from workflows.tasks.inhand import AHEAD_LIMIT
 
 _SLOW_SECONDS = 1.0  # a batch that takes longer is made smaller, lest it outlive its lease
 
 
 class Sizes:
-    """A size for each subscription: `BATCH`, unless something went wrong lately."""
+    """A size for each subscription: `BATCH`, unless something went wrong lately. And for batches
+    whose calls are made before their commit: so many that these may be made at once."""
 
     def __init__(self) -> None:
         self._small: dict[int, int] = {}  # only those below BATCH
+        self._calls: dict[int, float] = {}  # for an event, lately
 
     def of(self, subscription_id: int) -> int:
         return self._small.get(subscription_id, BATCH)
+
+    def ahead(self, subscription_id: int) -> int:
+        return int(min(BATCH, AHEAD_LIMIT / max(0.1, self._calls.get(subscription_id, 1.0))))
+
+    def note_calls(self, subscription_id: int, events: int, calls: int) -> None:
+        """A batch of so many events asked for so many calls."""
+        before, now = self._calls.get(subscription_id, 1.0), calls / events
+        self._calls[subscription_id] = before + (now - before) * min(1.0, events / BATCH * 4)
 
     def begin_with_one(self, subscription_id: int) -> None:
         self._small[subscription_id] = 1
@@ -32,3 +43,4 @@ class Sizes:
     def forget(self) -> None:
         """Begin anew, as another process would."""
         self._small.clear()
+        self._calls.clear()

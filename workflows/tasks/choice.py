@@ -16,6 +16,10 @@ BATCH = 500  # events a commit
 _MOST_LEASED = 4  # partitions: the others are for other workers
 
 
+_WORTH_AHEAD = 16  # events
+_ACTS_FOR = 5.0  # seconds that a lease must last for what is called under it
+
+
 class Share(NamedTuple):
     """What is taken of one partition: its events from the first unread one up to `end`."""
 
@@ -28,6 +32,7 @@ class Take(msgspec.Struct, frozen=True):
 
     shares: list[Share]
     is_test: bool = False  # of one event that may kill workers
+    acts: bool = False  # before the commit
 
 
 class Lease(msgspec.Struct, frozen=True):
@@ -35,22 +40,25 @@ class Lease(msgspec.Struct, frozen=True):
 
     partitions: list[int]
     leaves_some: bool = False  # to other workers, who may be told
+    acting: bool = False
 
 
 class Wait(msgspec.Struct, frozen=True):
     """Take nothing: a channel that the events would be published to is full."""
 
 
-def choose(parts: Sequence[Unread], room: int, size: int) -> Take | Lease | Wait:
+def choose(parts: Sequence[Unread], room: int, size: int, ahead: int = 0) -> Take | Lease | Wait:
     """What to do next with these partitions, of which each has something unread.
 
-    `room` says how many events the channels behind the flow still take, and `size` how many went
-    well in one batch.
+    `room` says how many events the channels behind the flow still take, `size` how many went well
+    in one batch, and `ahead` for how many events effects may be made before their commit.
     """
     if room <= 0:
         return Wait()
     most = min(room, size)
     suspect = _suspect(parts)
+    if ahead and not suspect and most >= ahead and _count(parts) >= _WORTH_AHEAD:
+        return _act(parts, ahead)
     leased = [part for part in parts if part.is_leased]
     if not leased and (suspect or most < BATCH or _count(parts) > most):
         return lease([suspect] if suspect else parts)
@@ -59,10 +67,20 @@ def choose(parts: Sequence[Unread], room: int, size: int) -> Take | Lease | Wait
     return Take(shares(leased or parts, most))
 
 
-def lease(parts: Sequence[Unread]) -> Lease:
+def _act(parts: Sequence[Unread], most: int) -> Take | Lease:
+    """Only under a lease may effects be made before the commit: else two might make them."""
+    mine = [part for part in parts if part.acts_for >= _ACTS_FOR]
+    if _count(mine) >= _WORTH_AHEAD:
+        return Take(shares(mine, most), acts=True)
+    if mine:
+        return Take(shares(mine, most))
+    return lease(parts, acting=True)
+
+
+def lease(parts: Sequence[Unread], *, acting: bool = False) -> Lease:
     """Of these partitions, the ones with the longest backlogs."""
     longest = sorted(parts, key=lambda part: part.position - part.end)[:_MOST_LEASED]
-    return Lease(sorted(part.partition for part in longest), len(longest) < len(parts))
+    return Lease(sorted(part.partition for part in longest), len(longest) < len(parts), acting)
 
 
 def shares(parts: Sequence[Unread], most: int) -> list[Share]:

@@ -13,9 +13,9 @@ from workflows.storage.log import append_within
 from workflows.storage.plans import PlanMissing, load_plan
 from workflows.storage.timers import DueTimer
 from workflows.tasks.context import incoming
+from workflows.tasks.due import release_due
 from workflows.tasks.missed import moments
 from workflows.tasks.nudge import nudge
-from workflows.tasks.settle import release_due
 
 logger = logging.getLogger(__name__)
 

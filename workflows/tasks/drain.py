@@ -23,11 +23,11 @@ from workflows.storage.parts import CursorMove, Fenced, Stale, TraceRef
 from workflows.storage.plans import PlanMissing, load_plan
 from workflows.storage.stored import Stored
 from workflows.tasks import batches, choice, crashes, nudge
+from workflows.tasks.calls import Calls
 from workflows.tasks.choice import Lease, Share, Take, Wait, choose
 from workflows.tasks.context import Publisher, Surroundings, event_of
 from workflows.tasks.owner import owner
-from workflows.tasks.process import announce, performer
-from workflows.tasks.settle import admit, start_admitted
+from workflows.tasks.process import announce, answers_soon
 from workflows.traces.recorder import Root, Setting, first_commit
 
 logger = logging.getLogger(__name__)
@@ -71,10 +71,14 @@ def _drain(subscription_id: int, end: float) -> bool:
 
 def _work_off(subscription_id: int, end: float) -> bool:
     looks = 0  # to come, in which a busy subscription may have something again
+    holds = False  # leases
     while True:
+        begun = time.monotonic()
         backlog = cursors.unread(subscription_id, owner())
         if backlog is None:
             if not looks:
+                if holds:  # it was paused meanwhile
+                    cursors.release(subscription_id, owner())
                 return False
             looks -= 1
             time.sleep(_PAUSE_SECONDS)
@@ -82,32 +86,41 @@ def _work_off(subscription_id: int, end: float) -> bool:
         reader, parts = backlog
         plan = load_plan(reader.version_id)
         room = backpressure.room(reader, backpressure.targets(plan, reader.node))
-        match choose(parts, room.events, sizes.of(subscription_id)):
+        ahead = sizes.ahead(subscription_id) if _may_act(reader, plan) else 0
+        match choose(parts, room.events, sizes.of(subscription_id), ahead):
             case Wait():
                 cursors.release(subscription_id, owner())
                 return False  # the sweep asks again
             case Lease() as wanted:
                 _lease(subscription_id, wanted)
             case Take() as chosen:
-                taken = take(reader, plan, chosen)
+                taken = take(reader, plan, chosen, begun)
+                holds = any(_move(share).lease_seconds for share in chosen.shares)
                 looks = _LOOKS if taken >= _BUSY else 0
                 if time.monotonic() > end:
                     cursors.release(subscription_id, owner())
                     return True
 
 
+def _may_act(reader: Reader, plan: Plan) -> bool:
+    """Whether effects may be made before the commit: what they come from would come about again in
+    just the same way, and nobody but a lease's holder decides about these events (ADR 23)."""
+    return not (reader.expires or plan.ordered or plan.keeps_state) and answers_soon(reader.flow_id)
+
+
 def _lease(subscription_id: int, wanted: Lease) -> None:
     """Keep others from these partitions, and ask them for the rest."""
-    cursors.lease(subscription_id, wanted.partitions, owner(), LEASE_SECONDS)
+    cursors.lease(subscription_id, wanted.partitions, owner(), LEASE_SECONDS, acting=wanted.acting)
     if wanted.leaves_some:
         nudge.clear(subscription_id)
         nudge.nudge([subscription_id])
 
 
-def take(reader: Reader, plan: Plan, chosen: Take) -> int:
+def take(reader: Reader, plan: Plan, chosen: Take, looked: float = 0.0) -> int:
     """Read the events that were chosen and commit what becomes of them; how many they were. Those
-    that are late are only leased. Raises `Fenced` if somebody else has taken some, `Overfull` if
-    they are too large to be taken together."""
+    that are late are only leased. `looked` is the monotonic time before the backlog was asked for;
+    if that was too long ago, nothing is called before the commit. Raises `Fenced` if somebody else
+    has taken some, `Overfull` if they are too large to be taken together."""
     if chosen.is_test:
         sizes.begin_with_one(reader.subscription_id)
     first = chosen.shares[0].part
@@ -120,7 +133,7 @@ def take(reader: Reader, plan: Plan, chosen: Take) -> int:
     begun = time.monotonic()
     while True:
         try:
-            _commit(reader, plan, roots, moves, first.attempts)
+            _commit(reader, plan, roots, moves, first.attempts, looked if chosen.acts else None)
             break
         except Stale:
             continue  # another walk changed a memory that this one had read: decide again
@@ -153,39 +166,35 @@ def _root(reader: Reader, row: Stored) -> Root:
 
 
 def _commit(
-    reader: Reader, plan: Plan, roots: list[Root], moves: list[CursorMove], attempts: int
+    reader: Reader,
+    plan: Plan,
+    roots: list[Root],
+    moves: list[CursorMove],
+    attempts: int,
+    leased: float | None,
 ) -> None:
-    """Run the plan on the roots and commit; then hand over the effects."""
+    """Run the plan on the roots and commit; then hand over the effects. Those that are answered
+    soon are made before, under a lease that was good at that (monotonic) moment."""
     surroundings = Surroundings(reader.flow_id)
     walk = _walk(reader.node, plan, surroundings, [root.event for root in roots], attempts)
-    places = [(reader.flow_id, ask.arrival.node) for ask in walk.asks]
-    admitted = admit(reader.flow_id, plan, walk) if places else []
-    now = dbclock.now()
-    publisher = Publisher(reader.workspace_id)
-    setting = Setting(reader.flow_id, reader.version_id, plan, now, owner(), publisher)
+    calls = Calls(reader.flow_id, reader.version_id, plan, roots, walk)
+    sizes.note_calls(reader.subscription_id, len(roots), len(walk.asks))
     begun = time.monotonic()
     try:
-        part = first_commit(setting, roots, walk, admitted)
+        if leased is not None:
+            calls.act(leased)
+        now = dbclock.now()
+        publisher = Publisher(reader.workspace_id)
+        setting = Setting(reader.flow_id, reader.version_id, plan, now, owner(), publisher)
+        part = first_commit(setting, roots, calls.walk, calls.admitted, calls.replies)
         part.subscription_id = reader.subscription_id
         part.cursors = moves
         part.state_read = surroundings.versions
         landed = commit([part], owner(), now)
     except BaseException:
-        if places:
-            performer().room.leave(
-                [place for place, good in zip(places, admitted, strict=True) if good]
-            )
+        calls.give_back()
         raise
-    if places:
-        start_admitted(
-            reader.flow_id,
-            reader.version_id,
-            roots,
-            walk,
-            admitted,
-            landed[reader.flow_id].first_effect,
-            begun,
-        )
+    calls.begin(landed[reader.flow_id].first_effect, begun)
     announce(landed, [part], publisher.channel_ids)
 
 

@@ -19,6 +19,7 @@ from workflows.storage.work import EFFECT_MARGIN_SECONDS
 
 LIMIT = 64  # called and unsettled effects of a process
 NODE_LIMIT = 40  # of them for one node, so that a slow destination leaves room for others
+AHEAD_LIMIT = 56  # of them for one node before a commit, for a moment only: it answers quickly
 HAND = 256  # effects that a process has the lease of
 NODE_HAND = 192  # of them for one node, if it answers quickly: else other workers are sooner
 _QUICK_MS = 50.0
@@ -78,6 +79,12 @@ class Room:
             if len(self._took_ms) >= _MOST_NODES:
                 self._took_ms.clear()
             self._took_ms[where] = took_ms
+
+    def is_quick(self, flow_id: int) -> bool:
+        """Whether calls of this flow were made lately, and each of its nodes was answered soon."""
+        with self._lock:
+            took = [ms for (flow, _), ms in self._took_ms.items() if flow == flow_id]
+        return bool(took) and max(took) < _QUICK_MS
 
     def admit(self, wanted: Sequence[Where | None]) -> list[bool]:
         """Take a place for each that still gets one, in order; None wants none."""
@@ -156,6 +163,22 @@ class Turns:
             if len(due) == before:
                 break
         return due, late
+
+    def claim(
+        self, flights: Sequence[InFlight], now: float
+    ) -> tuple[list[InFlight], list[InFlight]]:
+        """Those of these that may be called at this (monotonic) moment, which count as called until
+        `end`; and the others. None of them comes to wait."""
+        called, others = [], []
+        for flight in flights:
+            where = flight.where
+            is_full = self._called.total() >= LIMIT or self._called[where] >= AHEAD_LIMIT
+            if is_full or now > flight.start_before:
+                others.append(flight)
+            else:
+                self._called[where] += 1
+                called.append(flight)
+        return called, others
 
     def _take_late(self, where: Where, now: float) -> list[InFlight]:
         queue = self._waiting[where]

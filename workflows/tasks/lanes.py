@@ -14,9 +14,10 @@ from workflows.storage.lanes import Head
 from workflows.storage.parts import FlowCommit, Taken, TraceRef
 from workflows.storage.plans import PlanMissing, load_plan
 from workflows.tasks.context import Publisher
+from workflows.tasks.due import events_of
 from workflows.tasks.owner import owner
 from workflows.tasks.process import announce
-from workflows.tasks.settle import events_of, parked_root
+from workflows.tasks.settle import parked_root
 from workflows.tasks.waker import ask_to_fire
 from workflows.traces.recorder import Setting, later_commit
 

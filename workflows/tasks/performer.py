@@ -12,7 +12,8 @@ import math
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import TypeVar
 
 import uvloop
@@ -21,6 +22,7 @@ from django.db import close_old_connections, connections
 from workflows.connectors.base import Connector
 from workflows.engine.effects import Reply
 from workflows.storage import dbclock
+from workflows.tasks.ahead import Group
 from workflows.tasks.inhand import InFlight, Room, Turns, Where
 
 log = logging.getLogger(__name__)
@@ -33,7 +35,7 @@ _WORTH_A_LOOK = 16  # places: looking for due effects is a transaction
 Settle = Callable[[list[tuple[InFlight, Reply]]], None]
 Take = Callable[[int, list[Where]], tuple[list[InFlight], float | None]]
 GiveBack = Callable[[list[InFlight]], None]
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
 class Performer:
@@ -71,7 +73,19 @@ class Performer:
         if flights:
             self._in_loop(self._start, list(flights))
 
-    def _in_loop(self, do: Callable[[list[T]], None], what: list[T]) -> None:
+    def call_ahead(self, flights: Mapping[int, InFlight]) -> Group:
+        """Perform effects whose places were admitted and that have no rows yet, by their places in
+        a walk: as many as may be called at once. `park` must follow."""
+        group = Group(flights)
+        self._in_loop(self._start_ahead, group)
+        return group
+
+    def park(self, group: Group, rows: Mapping[int, int], answered: Collection[int]) -> None:
+        """After its commit: which rows the places of a group have become, and which were answered.
+        What is neither is forgotten."""
+        self._in_loop(self._park, (group, rows, answered))
+
+    def _in_loop(self, do: Callable[[_T], None], what: _T) -> None:
         with contextlib.suppress(RuntimeError):  # it has ended: nothing more is called
             self._loop.call_soon_threadsafe(do, what)
 
@@ -126,12 +140,26 @@ class Performer:
             if flight.known is not None:
                 self._replies.put((flight, flight.known))
             else:
-                task = self._loop.create_task(self._perform(flight))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+                self._call(flight, self._note_reply)
         if self._turns.is_waiting and not self._will_look:
             self._will_look = True
             self._loop.call_later(_LATE_LOOK_SECONDS, self._look_for_late)
+
+    def _start_ahead(self, group: Group) -> None:
+        flights = [] if self._stopping.is_set() else list(group.flights.values())
+        called, uncalled = self._turns.claim(flights, time.monotonic())
+        for flight in called:
+            self._call(flight, partial(self._note_early, group))
+        group.leave_out(uncalled)
+
+    def _park(self, told: tuple[Group, Mapping[int, int], Collection[int]]) -> None:
+        group, rows, answered = told
+        left = group.park(rows, answered)
+        self.room.leave([flight.where for flight in left.over + left.dropped])
+        self._turns.end([flight.where for flight in left.over])
+        for item in left.replied:
+            self._replies.put(item)
+        self._start(left.uncalled)
 
     def _look_for_late(self) -> None:
         self._will_look = False
@@ -141,7 +169,12 @@ class Performer:
         """Leave the rows of those who wait to whoever hands back all that this process has."""
         self.room.leave([flight.where for flight in self._turns.drop()])
 
-    async def _perform(self, flight: InFlight) -> None:
+    def _call(self, flight: InFlight, note: Callable[[InFlight, Reply], None]) -> None:
+        task = self._loop.create_task(self._perform(flight, note))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _perform(self, flight: InFlight, note: Callable[[InFlight, Reply], None]) -> None:
         kind = type(flight.effect).__struct_config__.tag
         try:
             reply = await self._connectors[str(kind)].perform(flight.effect, flight.key)
@@ -151,7 +184,19 @@ class Performer:
         except Exception as problem:
             log.exception("connector %s failed", kind)
             reply = Reply(ok=False, error="invalid", message=f"Internal error: {problem!r}")
+        note(flight, reply)
+
+    def _note_reply(self, flight: InFlight, reply: Reply) -> None:
         self._replies.put((flight, reply))
+
+    def _note_early(self, group: Group, flight: InFlight, reply: Reply) -> None:
+        if not group.is_parked():
+            group.keep(flight.number, reply)
+        elif (parked := group.by_row(flight)) is not None:
+            self._replies.put((parked, reply))
+        else:
+            self.room.leave([flight.where])
+            self._end([flight.where])
 
     # --- the settling thread
     def _settle_all(self) -> None:

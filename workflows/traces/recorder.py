@@ -1,17 +1,19 @@
 """What does a run leave behind? Turns a Walk into the rows of one commit. Pure: writes nothing."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
 import orjson
 
-from workflows.engine.effects import Answer, Publish, destination
+from workflows.engine.effects import Answer, Publish, Reply, destination
 from workflows.engine.event import Event
 from workflows.engine.fingerprint import fingerprint
 from workflows.engine.plan import Plan
 from workflows.engine.walk import Ask, Walk
+from workflows.storage import recorded
 from workflows.storage.log import Incoming
 from workflows.storage.parts import (
     FlowCommit,
@@ -31,7 +33,9 @@ from workflows.storage.work import EFFECT_MARGIN_SECONDS
 from workflows.traces import byroot, counts
 from workflows.traces.segments import segment
 
+Replies = Mapping[tuple[int, int], Reply]  # by the root and the path of who asked
 _ERROR_LENGTH = 300
+_NO_REPLIES: Replies = MappingProxyType({})
 _NUL = re.compile(r"((?<!\\)(?:\\\\)*)\\u0000")
 
 
@@ -58,16 +62,21 @@ class Setting(msgspec.Struct, frozen=True):
 
 
 def first_commit(
-    setting: Setting, roots: Sequence[Root], walk: Walk, admitted: Sequence[bool]
+    setting: Setting,
+    roots: Sequence[Root],
+    walk: Walk,
+    admitted: Sequence[bool],
+    replies: Replies = _NO_REPLIES,
 ) -> FlowCommit:
     """The commit of a drain's slice: each root is a new trace. Cursors are the caller's to add.
 
-    `admitted` tells, for each of `walk.asks`, whether this process performs it right away.
+    `admitted` tells, for each of `walk.asks`, whether this process performs it right away;
+    `replies`, what the world has answered already.
     """
     part = _common(setting, roots, walk, admitted)
     counts.add_repeated(part.counters, [root.ref for root in roots], walk)
     opened, dead = byroot.opened(walk, len(roots)), byroot.failures(walk)
-    published = byroot.published(walk)
+    published, answers = byroot.published(walk), recorded.of_walk(setting.plan, walk, replies)
     for i, (root, steps) in enumerate(zip(roots, byroot.steps(walk, len(roots)), strict=True)):
         delivered = sum(step.outcome == "delivered" for step in steps)
         failures = dead.get(i, [])
@@ -86,21 +95,26 @@ def first_commit(
                 taken_at=setting.now,
                 ended_at=None if opened[i] else setting.now,
                 error=_error(failures),
-                steps=segment(setting.now, steps, published.get(i)),
+                steps=segment(setting.now, steps, published.get(i), answers.get(i, ())),
             )
         )
     events = len(roots)
     part.minutes = {int(setting.now // 60): (events, len(walk.dead))}
+    part.acted = bool(replies)
     return part
 
 
 def later_commit(
-    setting: Setting, roots: Sequence[Root], walk: Walk, admitted: Sequence[bool]
+    setting: Setting,
+    roots: Sequence[Root],
+    walk: Walk,
+    admitted: Sequence[bool],
+    replies: Replies = _NO_REPLIES,
 ) -> FlowCommit:
     """The commit of settled effects or released holds: each root is a trace that exists."""
     part = _common(setting, roots, walk, admitted)
     opened, dead = byroot.opened(walk, len(roots)), byroot.failures(walk)
-    published = byroot.published(walk)
+    published, answers = byroot.published(walk), recorded.of_walk(setting.plan, walk, replies)
     for i, (root, steps) in enumerate(zip(roots, byroot.steps(walk, len(roots)), strict=True)):
         failures = dead.get(i, [])
         part.changes.append(
@@ -111,7 +125,7 @@ def later_commit(
                 dead=len(failures),
                 ended_at=setting.now,
                 error=_error(failures),
-                steps=segment(setting.now, steps, published.get(i)),
+                steps=segment(setting.now, steps, published.get(i), answers.get(i, ())),
             )
         )
     if walk.dead:

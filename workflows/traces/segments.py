@@ -1,21 +1,31 @@
 """How is what happened to a trace in one run written down?
 
 A segment is JSON: `{"at": seconds, "steps": [step, …]}`, a step having the short keys of `_step`;
-with `"published": [[channel, event id], …]` where the run put events into channels.
+with `"published": [[channel, event id], …]` where the run put events into channels, and with
+`"replies"` where the world answered (`storage/recorded.py`).
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
 
 from workflows.engine.walk import Step
+from workflows.storage.recorded import Recorded
 
 
-def segment(now: float, steps: list[Step], published: list[tuple[str, str]] | None) -> bytes:
+def segment(
+    now: float,
+    steps: list[Step],
+    published: list[tuple[str, str]] | None,
+    replies: Sequence[Recorded] = (),
+) -> bytes:
     """The steps of one trace in one run, as they lie in the database."""
     out: dict[str, Any] = {"at": now, "steps": [_step(step) for step in steps]}
     if published:
         out["published"] = published
+    if replies:
+        out["replies"] = [tuple(one) for one in replies]  # orjson takes no named ones
     return orjson.dumps(out)
 
 
