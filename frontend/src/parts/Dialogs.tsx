@@ -24,6 +24,13 @@ function Dialog(props: { label: string; wide?: boolean; onClose: () => void; chi
   );
 }
 
+const LOSING = ["drop", "expire"]; // choices that nothing brings back
+
+function choiceClass(value: string, index: number): string {
+  if (LOSING.includes(value)) return "button losing";
+  return index === 0 ? "button primary" : "button";
+}
+
 function ChoiceDialog() {
   const app = useApp();
   const choices = useUi((state) => state.choices);
@@ -42,7 +49,7 @@ function ChoiceDialog() {
         {choices.choices.map(({ value, label }, index) => (
           <button
             key={value}
-            className={index === 0 ? "button primary" : "button"}
+            className={choiceClass(value, index)}
             onClick={() => void publish(app, { ...choices.given, [choices.field]: value })}
           >
             {label}
