@@ -1,10 +1,12 @@
 """Nobody sees or changes what isn't theirs: every address and method of the API is tried."""
 
 import re
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pytest
 from django.core import serializers
+from django.core.management import call_command
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from tests import make
@@ -166,6 +168,24 @@ class Place:
         return "\n".join([*rows, str(tokens), str(Event.objects.count())])
 
 
+@pytest.fixture(scope="module")
+def places(django_db_setup: None, django_db_blocker: Any) -> Iterator[dict[str, Place]]:
+    """Two places by their slugs, for all tests: what they do is refused, or only reads."""
+    with django_db_blocker.unblock():
+        yield {slug: Place(slug) for slug in ("main", "elsewhere")}
+        call_command("flush", interactive=False, verbosity=0)
+
+
+@pytest.fixture
+def place(places: dict[str, Place]) -> Place:
+    return places["main"]
+
+
+@pytest.fixture(autouse=True)
+def _database(places: dict[str, Place], db: None) -> None:
+    """People and tokens that a test adds are rolled back."""
+
+
 def _try(api: Api, place: Place, door: Door) -> Any:
     body = BODIES.get(door.route.removeprefix("api/v1/"), {})
     return api(door.method, place.path(door.route), body, If_Match="*")
@@ -181,8 +201,7 @@ def test_there_is_something_to_walk() -> None:
 
 
 @pytest.mark.parametrize("door", DOORS, ids=str)
-def test_without_credentials_nothing_is_told(door: Door) -> None:
-    place = Place("main")
+def test_without_credentials_nothing_is_told(place: Place, door: Door) -> None:
     before = place.rows()
     api = nobody()
     problem = _try(api, place, door)
@@ -194,16 +213,15 @@ def test_without_credentials_nothing_is_told(door: Door) -> None:
 
 
 @pytest.mark.parametrize("door", WITH_NAMES, ids=str)
-def test_what_belongs_to_another_workspace_is_not_there(door: Door) -> None:
+def test_what_belongs_to_another_workspace_is_not_there(place: Place, door: Door) -> None:
     """A token and a session of another workspace, which has nothing: 404, and nothing changes."""
     if "<str:node_type>" in door.route:
         return  # node types are everybody's
-    place = Place("main")
-    other = make.workspace("elsewhere")
+    other = make.workspace("empty")
     apis = [program("admin", space=other), person("owner", other, "stranger")]
     before = place.rows()
     for api in apis:
-        for query in ("", "?workspace=elsewhere", "?workspace=main"):
+        for query in ("", "?workspace=empty", "?workspace=main"):
             path = place.path(door.route) + query
             body = BODIES.get(door.route.removeprefix("api/v1/"), {})
             problem = api(door.method, path, body, If_Match="*")
@@ -213,10 +231,9 @@ def test_what_belongs_to_another_workspace_is_not_there(door: Door) -> None:
 
 
 @pytest.mark.parametrize("door", DOORS, ids=str)
-def test_a_token_without_the_scope_is_told_which_one(door: Door) -> None:
+def test_a_token_without_the_scope_is_told_which_one(place: Place, door: Door) -> None:
     if not door.scope:
         return  # any token will do
-    place = Place("main")
     api = program(*_scopes_without(door))
     before = place.rows()
     problem = _try(api, place, door)
@@ -226,8 +243,7 @@ def test_a_token_without_the_scope_is_told_which_one(door: Door) -> None:
 
 
 @pytest.mark.parametrize("door", DOORS, ids=str)
-def test_a_role_below_the_one_needed_is_told_which_one(door: Door) -> None:
-    place = Place("main")
+def test_a_role_below_the_one_needed_is_told_which_one(place: Place, door: Door) -> None:
     roles = people.ROLES[: people.ROLES.index(door.role)]
     for role in roles:
         api = person(role)
@@ -239,8 +255,7 @@ def test_a_role_below_the_one_needed_is_told_which_one(door: Door) -> None:
 
 
 @pytest.mark.parametrize("door", [door for door in DOORS if door.method != "GET"], ids=str)
-def test_a_session_without_the_csrf_token_changes_nothing(door: Door) -> None:
-    place = Place("main")
+def test_a_session_without_the_csrf_token_changes_nothing(place: Place, door: Door) -> None:
     api = person("owner")
     api._headers.clear()
     before = place.rows()
@@ -251,8 +266,8 @@ def test_a_session_without_the_csrf_token_changes_nothing(door: Door) -> None:
 @pytest.mark.parametrize(
     "door", [door for door in DOORS if door.method == "GET" and "<" not in door.route], ids=str
 )
-def test_lists_hold_only_what_is_of_their_workspace(door: Door) -> None:
-    here, there = Place("main"), Place("elsewhere")
+def test_lists_hold_only_what_is_of_their_workspace(places: dict[str, Place], door: Door) -> None:
+    here, there = places["main"], places["elsewhere"]
     api = program("admin", space=here.space)
     for query in ("", "?flow=orders", "?state=queued"):
         text = str(api(door.method, f"/{door.route}{query}"))
@@ -264,8 +279,7 @@ def test_lists_hold_only_what_is_of_their_workspace(door: Door) -> None:
 
 
 @pytest.mark.parametrize("door", [door for door in DOORS if door.role == "viewer"], ids=str)
-def test_viewers_may_read_everything(door: Door) -> None:
-    place = Place("main")
+def test_viewers_may_read_everything(place: Place, door: Door) -> None:
     api = person("viewer")
     answer = _try(api, place, door)
     assert api.answer.status_code == 200, answer
