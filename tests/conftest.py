@@ -33,9 +33,12 @@ os.environ["EVENTFLOW_HTTP_ALLOW"] = "127.0.0.0/8"
 os.environ.pop("CELERY_BROKER_URL", None)
 
 # Linux shares processors out by sessions first. Eventflow's workers give way to its web process,
-# and in one session they gave way to those of all tests that run beside this one.
+# and in one session they gave way to those of all tests that run beside this one. What gives way as
+# a process does so as a session.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.setsid()
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(os.nice(0)))
 
 import django  # noqa: E402
 

@@ -23,6 +23,7 @@ from tests import frontend, servers
 
 IS_CI = os.environ.get("CI") == "true"
 ON_POSTGRES = ["storage", "tasks", "traces", "journeys", "faults", "api", "web", "ingest", "live"]
+CALM = ["engine", "nodes", "web"]  # nothing there depends on how fast it is
 APT_PACKAGES = {
     "postgresql-15": "/usr/lib/postgresql/*/bin/initdb",
     "chromium": "/usr/bin/chromium",
@@ -32,7 +33,13 @@ MEMORY, ROOM = Path("/dev/shm"), 4 * 2**30  # containers often have 64 MB
 NO_TESTS = 5  # pytest's exit code when a selection is empty
 
 
-Run = tuple[str, list[str]]  # one pytest: its database, and its words
+@dataclass(frozen=True)
+class Run:
+    """One pytest: its database, its words, and whether it leaves the processors to others first."""
+
+    database: str
+    words: list[str]
+    gives_way: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,22 +92,28 @@ def install_servers() -> None:
 def turns() -> list[list[Run]]:
     """What runs side by side, turn by turn.
 
-    First the tests that can share the machine with any other; then the serial ones, which wait
-    about as much as they work: one process for each database asks for one after the other. With
-    two for each, tests that allow a worker two seconds failed now and then.
+    First the tests that can share the machine with any other; then the serial ones, one process
+    for each database. (With two for each, tests that allow a worker two seconds failed now and
+    then.) While those wait, tests that know no time take what they leave.
     """
-    on_both = [f"tests/{room}" for room in ON_POSTGRES if (servers.ROOT / "tests" / room).is_dir()]
+    on_both, calm = _folders(ON_POSTGRES), _folders(CALM)
+    elsewhere = [f"--ignore={folder}" for folder in calm]
     two, one_by_one = ["-n", "2", "-m"], ["-n", "1", "-m"]
     return [
         [
-            ("SQLite", [*two, "not serial"]),
-            ("PostgreSQL", [*two, "not serial and not sqlite_alone", *on_both]),
+            Run("SQLite", [*two, "not serial", *elsewhere]),
+            Run("PostgreSQL", [*two, "not serial and not sqlite_alone", *on_both]),
         ],
         [
-            ("SQLite", [*one_by_one, "serial"]),
-            ("PostgreSQL", [*one_by_one, "serial and not sqlite_alone", *on_both]),
+            Run("SQLite", [*one_by_one, "serial", *elsewhere]),
+            Run("PostgreSQL", [*one_by_one, "serial and not sqlite_alone", *on_both]),
+            Run("SQLite", [*one_by_one, "not serial", *calm], gives_way=True),
         ],
     ]
+
+
+def _folders(rooms: list[str]) -> list[str]:
+    return [f"tests/{room}" for room in rooms if (servers.ROOT / "tests" / room).is_dir()]
 
 
 @contextlib.contextmanager
@@ -123,13 +136,14 @@ def migrate(environment: dict[str, str], url: str) -> None:
     subprocess.run(command, cwd=servers.ROOT, env={**environment, "DATABASE_URL": url}, check=True)
 
 
-def run_pytest(name: str, words: list[str], environment: dict[str, str]) -> Count:
+def run_pytest(run: Run, environment: dict[str, str]) -> Count:
     """One pytest; what it printed comes out in one piece, under its name."""
     begun = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         report, output = Path(folder) / "report.xml", Path(folder) / "output"
         more = [f"--junitxml={report}", "--durations=12"]
-        command = [sys.executable, "-m", "pytest", *words, *more]
+        command = ["nice"] if run.gives_way else []
+        command += [sys.executable, "-m", "pytest", *run.words, *more]
         with output.open("w") as out:
             code = subprocess.call(
                 command, cwd=servers.ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT
@@ -138,7 +152,7 @@ def run_pytest(name: str, words: list[str], environment: dict[str, str]) -> Coun
         says = output.read_text(errors="replace")
     if code not in {0, NO_TESTS} and not count.failed:
         count += Count(failed=1)  # it ended without being able to say what went wrong
-    print(f"{says}{name}: {count} ({time.monotonic() - begun:.0f} s)", flush=True)
+    print(f"{says}{run.database}: {count} ({time.monotonic() - begun:.0f} s)", flush=True)
     return count
 
 
@@ -151,13 +165,15 @@ def _read_report(report: Path) -> Count:
     return total
 
 
-def run_on_both() -> tuple[Count, Count]:
-    """All tests on SQLite, and on a PostgreSQL of their own those that touch the database."""
+def run_all() -> tuple[Count, Count, Count]:
+    """All tests on SQLite; on a PostgreSQL of their own those that touch the database; and the
+    front end's, beside them."""
     # Each source file is compiled once, not by each of a few hundred processes.
     unwanted = ("DATABASE_URL", "MIGRATED_DATABASE", "PYTHONDONTWRITEBYTECODE")
     environment = {name: value for name, value in os.environ.items() if name not in unwanted}
     counts = {"SQLite": Count(), "PostgreSQL": Count()}
-    with contextlib.ExitStack() as running, ThreadPoolExecutor() as pool:
+    with contextlib.ExitStack() as running, ThreadPoolExecutor(4) as pool:
+        browser = pool.submit(run_frontend)
         folder = running.enter_context(scratch())
         environment["TMPDIR"], file = folder, f"{folder}/migrated.sqlite3"
         urls = [f"sqlite:///{file}"]
@@ -172,11 +188,11 @@ def run_on_both() -> tuple[Count, Count]:
             counts["PostgreSQL"] = Count(failed=1) if IS_CI else Count(skipped=1)
         list(pool.map(lambda url: migrate(environment, url), urls))
         for turn in turns():
-            runs = [(name, words) for name, words in turn if name in environments]
-            done = pool.map(lambda run: run_pytest(*run, environments[run[0]]), runs)
-            for (name, _), count in zip(runs, done, strict=True):
-                counts[name] += count
-    return counts["SQLite"], counts["PostgreSQL"]
+            runs = [run for run in turn if run.database in environments]
+            done = pool.map(lambda run: run_pytest(run, environments[run.database]), runs)
+            for run, count in zip(runs, done, strict=True):
+                counts[run.database] += count
+        return counts["SQLite"], counts["PostgreSQL"], browser.result()
 
 
 def run_frontend() -> Count:
@@ -191,8 +207,7 @@ def main(words: list[str]) -> int:
         return subprocess.call([sys.executable, "-m", "pytest", *words], cwd=servers.ROOT)
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     install_servers()
-    sqlite, postgres = run_on_both()
-    browser = run_frontend()
+    sqlite, postgres, browser = run_all()
     print(
         f"{sqlite.ran} tests ran on SQLite, {postgres.ran} on PostgreSQL, "
         f"{browser.ran} of the front end"
