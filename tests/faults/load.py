@@ -25,9 +25,9 @@ class Senders:
     """Post events from a few threads; each id is kept once its 202 has come. With several
     addresses, one that doesn't answer is given up for the next."""
 
-    def __init__(self, *base_urls: str, events: int = EVENTS) -> None:
+    def __init__(self, *base_urls: str, numbers: range = range(EVENTS)) -> None:
         self.accepted: list[str] = []
-        self._events = events
+        self._numbers = numbers
         self._urls = [f"{base_url}/api/v1/flows/orders/trigger" for base_url in base_urls]
         self._token = make.token(None, "events:write")
         self._thread = threading.Thread(target=self._run)
@@ -35,7 +35,7 @@ class Senders:
 
     def _run(self) -> None:
         with ThreadPoolExecutor(8) as pool:
-            list(pool.map(self._send, range(self._events)))
+            list(pool.map(self._send, self._numbers))
 
     def _send(self, i: int) -> None:
         event_id = f"e{i}"

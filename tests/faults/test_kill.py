@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import servers
+from tests import make, servers
 from tests.faults.load import EVENTS, Senders, all_done, check, flow_to
 from tests.faults.stopping import stop_between_writes
 from tests.servers import Stack, wait_until
@@ -74,6 +74,13 @@ def test_a_stopped_worker_that_comes_back_after_its_lease_does_no_harm(
     check(flow, accepted, sink, deaths=1)
 
 
+def _wait_for_worker() -> None:
+    """Return when a worker has done something."""
+    other = make.published(make.order_document("other"))
+    make.append(other, [make.event("first")])
+    wait_until(lambda: Trace.objects.filter(flow=other, state="ok").exists(), 30, "a worker")
+
+
 def test_killing_valkey_in_mid_run_loses_nothing(
     transactional_db: None, sink: Sink, tmp_path: Path
 ) -> None:
@@ -86,10 +93,13 @@ def test_killing_valkey_in_mid_run_loses_nothing(
         stack = Stack(tmp_path, children.environment(home, url, DATABASE_URL=database_url()))
         try:
             stack.start(workers=1)
-            senders = Senders(stack.base_url, events=EVENTS // 4)
-            wait_until(lambda: Event.objects.count() > EVENTS // 8, 60)
+            _wait_for_worker()
+            senders = Senders(stack.base_url, numbers=range(400))
+            wait_until(lambda: Trace.objects.filter(flow=flow).exists(), 60, "work")
             servers.kill_valkey(home)
+            wait_until(lambda: "Connection to broker lost" in stack.output, 10, "the worker's word")
             accepted = senders.finish()  # the doors don't need Valkey
+            accepted += Senders(stack.base_url, numbers=range(400, 600)).finish()
             assert cursors.lag_of_flow(flow.pk) > 0, "nothing waits for its return"
             with servers.running_valkey(home):
                 wait_until(lambda: cursors.lag_of_flow(flow.pk) == 0, 2.0, "no lag, 2 s after")

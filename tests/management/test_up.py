@@ -17,7 +17,7 @@ from workflows.management.installation import answers_healthy
 from workflows.management.supervisor import next_pause
 
 pytestmark = pytest.mark.serial
-MIGRATED = os.environ.get("MIGRATED_DATABASE")  # saves most tests the first start's migrations
+MIGRATED = os.environ.get("MIGRATED_DATABASE")  # else each test waits for migrations
 
 
 class Up:
@@ -69,15 +69,21 @@ class Up:
         return self.process.wait(30)
 
 
+def _prepare(home: Path) -> None:
+    """Save what starts there the migrations, if somebody has made them."""
+    if MIGRATED:
+        home.mkdir(0o700)
+        shutil.copy(MIGRATED, home / "eventflow.sqlite3")
+
+
 @pytest.fixture
 def up(tmp_path: Path) -> Iterator[Callable[..., Up]]:
     started: list[Up] = []
 
     def start(*words: str, port: int | None = None, is_first: bool = False) -> Up:
         home = tmp_path / "home"
-        if MIGRATED and not is_first and not home.exists():
-            home.mkdir(0o700)
-            shutil.copy(MIGRATED, home / "eventflow.sqlite3")
+        if not is_first and not home.exists():
+            _prepare(home)
         started.append(Up(home, port or free_port(), *words))
         return started[-1]
 
@@ -200,9 +206,10 @@ def test_a_second_supervisor_on_one_home_is_one_sentence(up: Callable[..., Up]) 
 
 
 def test_the_home_can_be_named_on_the_command_line(up: Callable[..., Up], tmp_path: Path) -> None:
+    _prepare(tmp_path / "other")
     one = up("--home", str(tmp_path / "other"))
     one.wait_until_ready()
-    assert (tmp_path / "other" / "eventflow.sqlite3").exists()
+    assert (tmp_path / "other" / "valkey").is_dir()
     assert one.end() == 0
 
 
