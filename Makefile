@@ -36,8 +36,7 @@ soak: ## try a thousand examples, then let everything die at random for MINUTES 
 	$(TOOLS) -m tests.soak --minutes $(or $(MINUTES),10) --database postgres
 
 bench: ## measure speed against the peer, and write the figures down
-	$(TOOLS) -m tests.bench
-
+	$(TOOLS) -m tests.bench --database $(or $(DATABASE),sqlite)
 
 bench-large: ## measure parts, growth, memory and MILLIONS (5) of stored events: over an hour
 	$(TOOLS) -m tests.bench.parts --write

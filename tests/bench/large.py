@@ -25,7 +25,7 @@ from tests.bench.__main__ import CONNECTIONS, Sink, latency, running_sink, to_th
 from tests.bench.load import closed_loop, order
 from tests.bench.looks import looks, time_looks
 from tests.bench.processes import spent, usage
-from tests.bench.product import Product, measured_flows, running_product
+from tests.bench.product import Product, measured_flows, running_product, using_database
 from tests.servers import ROOT, wait_until
 
 BAR = 1.2
@@ -100,19 +100,6 @@ def _slower(name: str, before: float, after: float) -> float:
 
 
 @contextlib.contextmanager
-def database_of(home: Home) -> Iterator[None]:
-    """Everything that is started meanwhile uses the home's database."""
-    if not home.database:
-        yield
-        return
-    os.environ["DATABASE_URL"] = home.database
-    try:
-        yield
-    finally:
-        del os.environ["DATABASE_URL"]
-
-
-@contextlib.contextmanager
 def homes_on(database: str, kept: Path | None, millions: float) -> Iterator[list[Home]]:
     """The three homes: each with a SQLite file of its own, or a database of one PostgreSQL that
     waits for its disk as it does at work."""
@@ -131,7 +118,7 @@ def homes_on(database: str, kept: Path | None, millions: float) -> Iterator[list
             ]
         for home in homes:
             if not (home.folder / "home").exists():
-                with database_of(home):
+                with using_database(home.database):
                     fill(home)
         yield homes
 
@@ -165,7 +152,7 @@ def main() -> None:
         for number in range(words.rounds):
             for home in homes:
                 prefix = f"m{int(time.time())}-{number}"
-                with database_of(home):
+                with using_database(home.database):
                     working, looking = measure(home, sink, words.events, prefix)
                 worked.setdefault(home.name, []).append(working)
                 looked.setdefault(home.name, []).append(looking)
@@ -175,7 +162,7 @@ def main() -> None:
             as_table(unit, homes, {k: medians(v) for k, v in looked.items()}, 1),
             f"`*`: past the bar of {BAR}. Size on disk: {size_of(homes[-1]) / 2**30:.1f} GiB.",
         ]
-        with database_of(homes[-1]):  # which the line under the tables names
+        with using_database(homes[-1].database):  # which the line under the tables names
             page.show(PLACES[words.database], "\n\n".join(tables), words.write)
 
 

@@ -45,11 +45,12 @@ def show(name: str, text: str, write: bool) -> None:
         put(name, text)
 
 
-def circumstances() -> str:
-    """When this was measured, of which source, and on what."""
+def circumstances(database: str = "") -> str:
+    """When this was measured, of which source, and on what. `database`: if not DATABASE_URL."""
     words = ["git", "describe", "--always", "--dirty"]
     commit = subprocess.run(words, cwd=ROOT, capture_output=True, text=True).stdout.strip()
-    database = "PostgreSQL" if os.environ.get("DATABASE_URL", "").startswith("post") else "SQLite"
+    database = database or os.environ.get("DATABASE_URL", "")
+    database = "PostgreSQL" if database.startswith("post") else "SQLite"
     load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
     return (
         f"*{time.strftime('%d %B %Y, %H:%M')}, commit {commit}, {database}, Python"

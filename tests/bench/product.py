@@ -122,6 +122,19 @@ class Product:
 
 
 @contextmanager
+def using_database(url: str) -> Iterator[None]:
+    """Whatever is started meanwhile uses this one; "" is the SQLite file of its home."""
+    if not url:
+        yield
+        return
+    os.environ["DATABASE_URL"] = url
+    try:
+        yield
+    finally:
+        del os.environ["DATABASE_URL"]
+
+
+@contextmanager
 def running_product(
     folder: Path, sink: str, documents: list[Document] | None = None, workers: int = 1
 ) -> Iterator[Product]:
