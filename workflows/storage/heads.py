@@ -13,6 +13,19 @@ from workflows.storage import sql
 Partition = tuple[int, int]  # (channel, partition)
 
 
+# PostgreSQL's UPDATE takes its locks in any order; this takes them sorted, by the way (see `lock`).
+_LOCK_AND_ADVANCE = """, locked AS (
+    SELECT h.channel_id, h."partition" FROM workflows_head h
+    JOIN v ON h.channel_id = v.c AND h."partition" = v.p
+    ORDER BY h.channel_id, h."partition" FOR UPDATE OF h
+)
+UPDATE workflows_head AS h SET head = head + v.n FROM v, locked
+WHERE h.channel_id = v.c AND h."partition" = v.p
+AND locked.channel_id = v.c AND locked."partition" = v.p
+RETURNING h.channel_id, h."partition", h.head - v.n
+"""
+
+
 def take(wanted: Sequence[Partition]) -> list[tuple[int, int]]:
     """Advance the heads, in their order, for an event in each of these; (partition, offset) of
     each event."""
@@ -36,9 +49,7 @@ def _advance(rows: list[tuple[int, int, int]]) -> dict[Partition, int]:
     """
     match = 'channel_id = v.c AND "partition" = v.p'
     if sql.is_postgres():
-        lock([row[:2] for row in rows])
-        returning = f'{match} RETURNING channel_id, "partition", head - v.n'
-        found = sql.update_many("workflows_head", "head = head + v.n", "c, p, n", returning, rows)
+        found = sql.find_many(_LOCK_AND_ADVANCE, "c, p, n", rows)
     else:
         told = sql.find_many(
             "SELECT json_group_array(json_array(v.c, v.p, head)) FROM v"
