@@ -225,8 +225,6 @@ class Road(RuleBasedStateMachine):
         name = f"process-{next(self.processes)}"
         owner._name = lambda pid: name  # type: ignore[assignment]
         self.hand = Hand(self.note_answer)
-        if self.acts:
-            self.hand.room.note((self.flow.pk, "call"), 1.0)
         process._performer = self.hand  # type: ignore[assignment]
         self.let_leases_run_out()
 
@@ -363,7 +361,7 @@ class Road(RuleBasedStateMachine):
 
 @pytest.fixture(autouse=True)
 def _own_process(valkey: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(choice, "_WORTH_AHEAD", 2)  # the machine's backlogs are short
+    monkeypatch.setattr(choice, "WORTH_AHEAD", 2)  # the machine's backlogs are short
     monkeypatch.setattr(calls, "PATIENCE_SECONDS", 0.0)
     name = owner._name
     yield

@@ -34,14 +34,12 @@ def _on_a_busy_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _calling(sink: Sink, **more: Any) -> Flow:
-    """A flow whose calls have been answered quickly so far."""
+    """A flow that calls the sink, of which nothing bad is known."""
     settings = more.pop("settings", {})
     node: make.Node = ("call", "consumer.http", {"url": f"{sink.url}/orders", **more})
     body = {**make.order_document(consumer=node), "settings": settings}
     body["nodes"][0]["config"]["key"] = "event.subject"
-    flow = make.published(body)
-    performer().room.note((flow.pk, "call"), 1.0)
-    return flow
+    return make.published(body)
 
 
 def _events(count: int = MANY, start: int = 0) -> list[dict[str, Any]]:
@@ -119,7 +117,7 @@ def test_who_did_not_answer_soon_is_no_longer_waited_for(
     flow = _calling(sink)
     make.append(flow, _events())
     drain_slice(_subscription(flow))
-    assert not performer().room.is_quick(flow.pk)
+    assert performer().room.ahead(flow.pk) == -1
     go_on.set()
     _drain(flow)
     wait_until(lambda: _settled(flow))
@@ -281,7 +279,7 @@ def test_who_acts_before_the_commit(sink: Sink, more: Any, change: Any, acts: bo
     change(flow)
     make.append(flow, _events(20))
     reader = _acting(flow).reader
-    assert drain._may_act(reader, load_plan(reader.version_id)) is acts
+    assert (drain._ahead(reader, load_plan(reader.version_id), False) > 0) is acts
 
 
 def test_a_flow_that_remembers_never_acts_before_the_commit(sink: Sink) -> None:
@@ -292,10 +290,9 @@ def test_a_flow_that_remembers_never_acts_before_the_commit(sink: Sink) -> None:
     ]
     body = make.document("remembers", nodes, ["in:out last", "last:changed call"])
     flow = make.published(body)
-    performer().room.note((flow.pk, "call"), 1.0)
     make.append(flow, _events(20))
     reader = _acting(flow).reader
-    assert not drain._may_act(reader, load_plan(reader.version_id))
+    assert drain._ahead(reader, load_plan(reader.version_id), False) == -1
 
 
 def test_a_replay_that_skips_what_is_done_knows_what_was_done_at_once(sink: Sink) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from workflows.storage.cursors import Unread
-from workflows.tasks.choice import BATCH, Lease, Take, Wait, choose
+from workflows.tasks.choice import BATCH, Lease, Soon, Take, Wait, choose
 
 PLENTY = 1_000_000
 
@@ -106,6 +106,11 @@ def test_effects_are_made_before_the_commit_only_under_a_lease_that_says_so(
         taken = {share.part.partition: share.end - share.part.position for share in chosen.shares}
         assert taken == expected, situation
         assert chosen.acts is (parts is not SHORT), situation
+
+
+def test_while_other_calls_are_under_way_nothing_is_taken_for_a_moment() -> None:
+    assert choose([_acting(3, 60)], PLENTY, BATCH, 0) == Soon()
+    assert isinstance(choose(SHORT, PLENTY, BATCH, 0), Take), "a short backlog never waits"
 
 
 def test_the_little_that_is_left_under_such_a_lease_is_taken_as_ever() -> None:

@@ -224,3 +224,22 @@ def test_who_waits_for_a_group_goes_on_with_its_last_answer() -> None:
     answering.start()
     assert len(group.wait(30.0)) == 2
     answering.join()
+
+
+@pytest.mark.parametrize(
+    ("took", "in_hand", "ahead"),
+    [
+        ({}, 0, AHEAD_LIMIT),  # nothing bad is known
+        ({A: 3.0}, 20, AHEAD_LIMIT - 20),
+        ({A: 3.0, (1, "b"): 80.0}, 0, -1),  # one node of the flow is slow
+        ({A: 3.0, C: 80.0}, 0, AHEAD_LIMIT),  # another flow's is
+    ],
+)
+def test_a_flow_may_call_before_the_commit_unless_it_has_let_somebody_wait(
+    took: dict[tuple[int, str], float], in_hand: int, ahead: int
+) -> None:
+    room = Room()
+    for where, ms in took.items():
+        room.note(where, ms)
+    room.admit([A] * in_hand)
+    assert room.ahead(1) == ahead

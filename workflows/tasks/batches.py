@@ -1,14 +1,14 @@
 """How many events of a subscription go well in one batch? What this process has learned of it."""
 
 from workflows.tasks.choice import BATCH
-from workflows.tasks.inhand import AHEAD_LIMIT
 
 _SLOW_SECONDS = 1.0  # a batch that takes longer is made smaller, lest it outlive its lease
+_SELDOM = 0.02  # calls an event
 
 
 class Sizes:
     """A size for each subscription: `BATCH`, unless something went wrong lately. And for batches
-    whose calls are made before their commit: so many that these may be made at once."""
+    whose calls are made before their commit: as many as lead to a number of calls."""
 
     def __init__(self) -> None:
         self._small: dict[int, int] = {}  # only those below BATCH
@@ -17,13 +17,16 @@ class Sizes:
     def of(self, subscription_id: int) -> int:
         return self._small.get(subscription_id, BATCH)
 
-    def ahead(self, subscription_id: int) -> int:
-        return int(min(BATCH, AHEAD_LIMIT / max(0.1, self._calls.get(subscription_id, 1.0))))
+    def ahead(self, subscription_id: int, calls: int) -> int:
+        """How many events lead to about so many calls; -1 if events seldom lead to any."""
+        each = self._calls.get(subscription_id, 1.0)
+        return -1 if each < _SELDOM else min(BATCH, int(calls / each))
 
     def note_calls(self, subscription_id: int, events: int, calls: int) -> None:
         """A batch of so many events asked for so many calls."""
-        before, now = self._calls.get(subscription_id, 1.0), calls / events
-        self._calls[subscription_id] = before + (now - before) * min(1.0, events / BATCH * 4)
+        now = calls / events
+        before = self._calls.get(subscription_id, now)
+        self._calls[subscription_id] = before + (now - before) * min(1.0, events / 100)
 
     def begin_with_one(self, subscription_id: int) -> None:
         self._small[subscription_id] = 1

@@ -16,7 +16,7 @@ BATCH = 500  # events a commit
 _MOST_LEASED = 4  # partitions: the others are for other workers
 
 
-_WORTH_AHEAD = 16  # events
+WORTH_AHEAD = 16  # events, or calls
 _ACTS_FOR = 5.0  # seconds that a lease must last for what is called under it
 
 
@@ -43,22 +43,30 @@ class Lease(msgspec.Struct, frozen=True):
     acting: bool = False
 
 
+class Soon(msgspec.Struct, frozen=True):
+    """Look again in a moment: calls that are under way will have been settled by then, and what is
+    taken now could only be parked."""
+
+
 class Wait(msgspec.Struct, frozen=True):
     """Take nothing: a channel that the events would be published to is full."""
 
 
-def choose(parts: Sequence[Unread], room: int, size: int, ahead: int = 0) -> Take | Lease | Wait:
+def choose(
+    parts: Sequence[Unread], room: int, size: int, ahead: int = -1
+) -> Take | Lease | Soon | Wait:
     """What to do next with these partitions, of which each has something unread.
 
     `room` says how many events the channels behind the flow still take, `size` how many went well
-    in one batch, and `ahead` for how many events effects may be made before their commit.
+    in one batch, and `ahead` for how many events effects may be made before their commit: none at
+    all if it is negative.
     """
     if room <= 0:
         return Wait()
     most = min(room, size)
     suspect = _suspect(parts)
-    if ahead and not suspect and most >= ahead and _count(parts) >= _WORTH_AHEAD:
-        return _act(parts, ahead)
+    if 0 <= ahead <= most and not suspect and _count(parts) >= WORTH_AHEAD:
+        return _act(parts, ahead) if ahead else Soon()
     leased = [part for part in parts if part.is_leased]
     if not leased and (suspect or most < BATCH or _count(parts) > most):
         return lease([suspect] if suspect else parts)
@@ -70,7 +78,7 @@ def choose(parts: Sequence[Unread], room: int, size: int, ahead: int = 0) -> Tak
 def _act(parts: Sequence[Unread], most: int) -> Take | Lease:
     """Only under a lease may effects be made before the commit: else two might make them."""
     mine = [part for part in parts if part.acts_for >= _ACTS_FOR]
-    if _count(mine) >= _WORTH_AHEAD:
+    if _count(mine) >= WORTH_AHEAD:
         return Take(shares(mine, most), acts=True)
     if mine:
         return Take(shares(mine, most))

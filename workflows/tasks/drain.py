@@ -23,11 +23,11 @@ from workflows.storage.parts import CursorMove, Fenced, Stale, TraceRef
 from workflows.storage.plans import PlanMissing, load_plan
 from workflows.storage.stored import Stored
 from workflows.tasks import batches, choice, crashes, nudge
-from workflows.tasks.calls import Calls
-from workflows.tasks.choice import Lease, Share, Take, Wait, choose
+from workflows.tasks.calls import PATIENCE_SECONDS, Calls
+from workflows.tasks.choice import Lease, Share, Soon, Take, Wait, choose
 from workflows.tasks.context import Publisher, Surroundings, event_of
 from workflows.tasks.owner import owner
-from workflows.tasks.process import announce, answers_soon
+from workflows.tasks.process import announce, calls_ahead
 from workflows.traces.recorder import Root, Setting, first_commit
 
 logger = logging.getLogger(__name__)
@@ -36,6 +36,7 @@ SLICE_SECONDS = 0.5  # then other flows get their turn
 LEASE_SECONDS = 10.0
 # A message costs as much as ten events: after a batch of so many, look again before asking for one.
 _BUSY, _LOOKS, _PAUSE_SECONDS = 8, 3, 0.001
+_SOON_SECONDS = 0.005
 sizes = batches.Sizes()
 
 
@@ -72,6 +73,7 @@ def _drain(subscription_id: int, end: float) -> bool:
 def _work_off(subscription_id: int, end: float) -> bool:
     looks = 0  # to come, in which a busy subscription may have something again
     holds = False  # leases
+    patient_until = time.monotonic() + PATIENCE_SECONDS  # while quick calls are under way
     while True:
         begun = time.monotonic()
         backlog = cursors.unread(subscription_id, owner())
@@ -86,8 +88,10 @@ def _work_off(subscription_id: int, end: float) -> bool:
         reader, parts = backlog
         plan = load_plan(reader.version_id)
         room = backpressure.room(reader, backpressure.targets(plan, reader.node))
-        ahead = sizes.ahead(subscription_id) if _may_act(reader, plan) else 0
+        ahead = _ahead(reader, plan, begun > patient_until)
         match choose(parts, room.events, sizes.of(subscription_id), ahead):
+            case Soon():
+                time.sleep(_SOON_SECONDS)
             case Wait():
                 cursors.release(subscription_id, owner())
                 return False  # the sweep asks again
@@ -97,15 +101,22 @@ def _work_off(subscription_id: int, end: float) -> bool:
                 taken = take(reader, plan, chosen, begun)
                 holds = any(_move(share).lease_seconds for share in chosen.shares)
                 looks = _LOOKS if taken >= _BUSY else 0
+                patient_until = time.monotonic() + PATIENCE_SECONDS
                 if time.monotonic() > end:
                     cursors.release(subscription_id, owner())
                     return True
 
 
-def _may_act(reader: Reader, plan: Plan) -> bool:
-    """Whether effects may be made before the commit: what they come from would come about again in
-    just the same way, and nobody but a lease's holder decides about these events (ADR 23)."""
-    return not (reader.expires or plan.ordered or plan.keeps_state) and answers_soon(reader.flow_id)
+def _ahead(reader: Reader, plan: Plan, is_impatient: bool) -> int:
+    """For how many events effects may be made before the commit. 0: for none yet. Negative: never,
+    as what becomes of them might not come about again in just the same way, as others than the
+    lease's holder decide about them, or as somebody answers slowly (ADR 23)."""
+    calls = calls_ahead(reader.flow_id)
+    if reader.expires or plan.ordered or plan.keeps_state or calls < 0:
+        return -1
+    if calls < choice.WORTH_AHEAD:
+        return -1 if is_impatient else 0
+    return sizes.ahead(reader.subscription_id, calls)
 
 
 def _lease(subscription_id: int, wanted: Lease) -> None:

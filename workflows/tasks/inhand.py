@@ -80,11 +80,15 @@ class Room:
                 self._took_ms.clear()
             self._took_ms[where] = took_ms
 
-    def is_quick(self, flow_id: int) -> bool:
-        """Whether calls of this flow were made lately, and each of its nodes was answered soon."""
+    def ahead(self, flow_id: int) -> int:
+        """How many more calls each node of this flow may make before a commit; -1 if one of them
+        has let somebody wait lately."""
         with self._lock:
             took = [ms for (flow, _), ms in self._took_ms.items() if flow == flow_id]
-        return bool(took) and max(took) < _QUICK_MS
+            used = [n for (flow, _), n in self._by_node.items() if flow == flow_id]
+        if max(took, default=0.0) >= _QUICK_MS:
+            return -1
+        return max(0, AHEAD_LIMIT - max(used, default=0))
 
     def admit(self, wanted: Sequence[Where | None]) -> list[bool]:
         """Take a place for each that still gets one, in order; None wants none."""

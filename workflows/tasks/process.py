@@ -12,6 +12,7 @@ from workflows.storage import cursors
 from workflows.storage.commit import Committed
 from workflows.storage.parts import FlowCommit
 from workflows.tasks.gating import Breakers
+from workflows.tasks.inhand import AHEAD_LIMIT
 from workflows.tasks.nudge import disconnect, nudge
 from workflows.tasks.performer import Performer
 from workflows.traces.hints import Hints
@@ -49,9 +50,9 @@ def performer() -> Performer:
         return _performer
 
 
-def answers_soon(flow_id: int) -> bool:
-    """Whether what a flow's nodes have called lately from this process answered quickly."""
-    return _performer is not None and _performer.room.is_quick(flow_id)
+def calls_ahead(flow_id: int) -> int:
+    """How many calls each node of a flow may make before a commit; -1: none, for it is slow."""
+    return AHEAD_LIMIT if _performer is None else _performer.room.ahead(flow_id)
 
 
 def _connectors() -> dict[str, Connector]:
