@@ -76,6 +76,8 @@ def test_a_long_backlog_is_called_and_committed_at_once(sink: Sink) -> None:
     steps = orjson.loads(bytes(trace.steps))["steps"]
     assert [(step["n"], step["o"]) for step in steps][-1] == ("call", "delivered")
     assert steps[-1]["x"] > 0, "how long the call took"
+    assert trace.ended_at is not None
+    assert (trace.ended_at - trace.taken_at) * 1_000 >= steps[-1]["x"], "it wasn't queued meanwhile"
     assert performer().room.used() == 0
     assert_balanced(flow)
 

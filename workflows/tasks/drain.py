@@ -191,12 +191,13 @@ def _commit(
     calls = Calls(reader.flow_id, reader.version_id, plan, roots, walk)
     sizes.note_calls(reader.subscription_id, len(roots), len(walk.asks))
     begun = time.monotonic()
+    taken = dbclock.now()
     try:
         if leased is not None:
             calls.act(leased)
         now = dbclock.now()
         publisher = Publisher(reader.workspace_id)
-        setting = Setting(reader.flow_id, reader.version_id, plan, now, owner(), publisher)
+        setting = Setting(reader.flow_id, reader.version_id, plan, now, owner(), publisher, taken)
         part = first_commit(setting, roots, calls.walk, calls.admitted, calls.replies)
         part.subscription_id = reader.subscription_id
         part.cursors = moves

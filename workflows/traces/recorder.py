@@ -59,6 +59,7 @@ class Setting(msgspec.Struct, frozen=True):
     now: float
     owner: str
     publish: Callable[[Publish], Incoming]
+    taken: float | None = None  # when, if effects were made between that and now
 
 
 def first_commit(
@@ -92,7 +93,7 @@ def first_commit(
                 key=root.key,
                 event_id=column(root.event.id),
                 accepted_at=root.event.accepted_at,
-                taken_at=setting.now,
+                taken_at=setting.now if setting.taken is None else setting.taken,
                 ended_at=None if opened[i] else setting.now,
                 error=_error(failures),
                 steps=segment(setting.now, steps, published.get(i), answers.get(i, ())),
