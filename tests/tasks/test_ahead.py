@@ -259,6 +259,23 @@ def test_nothing_is_called_when_the_lease_was_looked_at_long_ago(sink: Sink) -> 
     assert Segment.objects.count() == len(sink.calls) == 30
 
 
+def test_a_walk_that_breaks_off_after_its_calls_gives_back_its_places_once(
+    sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flow = _calling(sink)
+    make.append(flow, _events(30))
+
+    def break_off(*_: object) -> None:
+        raise RuntimeError("a fault of ours")
+
+    with monkeypatch.context() as broken, pytest.raises(RuntimeError):
+        broken.setattr(calls, "resume", break_off)
+        _take(_acting(flow), time.monotonic())
+    _drain(flow)
+    wait_until(lambda: _settled(flow))
+    assert performer().room.used() == 0
+
+
 def _expire(flow: Flow) -> None:
     Channel.objects.update(lag_policy="expire")
 

@@ -11,7 +11,7 @@ from workflows.storage import cursors, dbclock, runs
 from workflows.tasks.ahead import Group
 from workflows.tasks.context import Surroundings
 from workflows.tasks.gating import free_to_go
-from workflows.tasks.inhand import InFlight
+from workflows.tasks.inhand import InFlight, Where
 from workflows.tasks.process import breakers, performer
 from workflows.traces.recorder import Root
 
@@ -36,7 +36,7 @@ class Calls:
         self.replies: dict[tuple[int, int], Reply] = {}
         self._group: Group | None = None
         self._answered: dict[int, Reply] = {}  # by place in the group
-        self._places: list[int] = []  # in the group, of the first asks that are left
+        self._places: list[int] = []  # in the first walk, of its asks that are left
 
     def _admit(self, asks: Sequence[Ask]) -> list[bool]:
         """For each effect, whether this process performs it right away. Where order is kept, none:
@@ -62,6 +62,7 @@ class Calls:
             return
         since = dbclock.now()
         calls = {i: self._flight(asks[i], i, begun, since) for i in range(len(asks)) if admitted[i]}
+        self._places = list(range(len(asks)))
         self._group = performer().call_ahead(calls)
         replies = self._group.wait(PATIENCE_SECONDS)
         for flight in self._group.unanswered():
@@ -112,9 +113,13 @@ class Calls:
     def _note_answers(self) -> None:
         assert self._group is not None
         workspace_id = cursors.workspace_of(self._flow_id)
+        took: dict[Where, float] = {}
         for place, reply in self._answered.items():
             flight = self._group.flights[place]
             breakers().note(workspace_id, destination(flight.effect), reply, False)
+            took[flight.where] = min(reply.took_ms, took.get(flight.where, reply.took_ms))
+        for where, shortest in took.items():  # the others may have waited for this process
+            performer().room.note(where, shortest)
 
     def _flight(self, ask: Ask, number: int, begun: float, now: float) -> InFlight:
         root = self._roots[ask.arrival.root]
