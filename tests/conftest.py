@@ -67,8 +67,12 @@ post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_perm
 post_migrate.disconnect(create_contenttypes)
 
 # Few examples here, since the whole suite is run often; `make soak` tries a thousand.
-hypothesis.settings.register_profile("quick", max_examples=25, deadline=None)
-hypothesis.settings.register_profile("thorough", max_examples=1_000, deadline=None)
+# How long an example takes to draw or to run is the machine's affair.
+_untimed = hypothesis.settings(
+    deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.register_profile("quick", _untimed, max_examples=25)
+hypothesis.settings.register_profile("thorough", _untimed, max_examples=1_000)
 hypothesis.settings.load_profile("quick")
 
 from tests import emptying, servers  # noqa: E402
