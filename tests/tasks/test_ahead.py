@@ -289,9 +289,10 @@ def _nothing(flow: Flow) -> None:
     [
         ({}, _nothing, True),
         ({"settings": {"ordering": "key"}}, _nothing, False),
+        ({"limits": {"per_second": 1_000}}, _nothing, False),
         ({}, _expire, False),
     ],
-    ids=["as it is", "order is kept", "what waits too long is passed over"],
+    ids=["as it is", "order is kept", "limited", "what waits too long is passed over"],
 )
 def test_who_acts_before_the_commit(sink: Sink, more: Any, change: Any, acts: bool) -> None:
     flow = _calling(sink, **more)

@@ -59,6 +59,11 @@ class Plan(msgspec.Struct, frozen=True):
         return any(planned.keeps_state for planned in self.nodes.values())
 
     @property
+    def has_limits(self) -> bool:
+        """Whether some of its nodes may call only so often, or so many at once."""
+        return any(planned.node.limits() for planned in self.nodes.values())
+
+    @property
     def most_hops(self) -> int:
         """How long a chain of events that lead to one another may be."""
         return int(self.settings.get("most_hops", MOST_HOPS))

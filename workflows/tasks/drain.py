@@ -110,9 +110,9 @@ def _work_off(subscription_id: int, end: float) -> bool:
 def _ahead(reader: Reader, plan: Plan, is_impatient: bool) -> int:
     """For how many events effects may be made before the commit. 0: for none yet. Negative: never,
     as what becomes of them might not come about again in just the same way, as others than the
-    lease's holder decide about them, or as somebody answers slowly (ADR 23)."""
+    lease's holder decide about them, as a limit does, or as somebody answers slowly (ADR 23)."""
     calls = calls_ahead(reader.flow_id)
-    if reader.expires or plan.ordered or plan.keeps_state or calls < 0:
+    if reader.expires or plan.ordered or plan.keeps_state or plan.has_limits or calls < 0:
         return -1
     if calls < choice.WORTH_AHEAD:
         return -1 if is_impatient else 0
