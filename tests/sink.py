@@ -27,6 +27,23 @@ class Call(NamedTuple):
 Answer = tuple[int, dict[str, str], bytes]
 
 
+class Stall:
+    """As a sink's `answer`: lets everybody wait until `go_on` is set, then says that all is well.
+    `calls` has those who have come so far."""
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+        self.go_on = threading.Event()
+
+    def __call__(self, call: Call) -> Answer:
+        self.calls.append(call)
+        self.go_on.wait(30)
+        return (200, {}, b"ok")
+
+    def wait_for(self, count: int) -> None:
+        wait_until(lambda: len(self.calls) >= count, 30, f"{count} calls that wait")
+
+
 class Sink:
     """`calls` has every request so far; `answer` decides what each gets (default: 200)."""
 

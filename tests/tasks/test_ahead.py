@@ -10,7 +10,7 @@ import pytest
 from tests import make
 from tests.accounting import assert_balanced
 from tests.servers import wait_until
-from tests.sink import Answer, Call, Sink
+from tests.sink import Answer, Call, Sink, Stall
 from tests.tasks.replaying import play
 from workflows.models import Channel, Cursor, Effect, Flow, Segment, Subscription, Trace
 from workflows.storage import cursors, flows, publishing, replays
@@ -86,19 +86,13 @@ def test_what_is_not_answered_soon_is_parked_and_called_only_once(
     sink: Sink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(calls, "PATIENCE_SECONDS", 0.01)
-    go_on = threading.Event()
-
-    def stall(call: Call) -> Answer:
-        go_on.wait(30)
-        return OK
-
-    sink.answer = stall
+    sink.answer = stall = Stall()
     flow = _calling(sink)
     make.append(flow, _events())
     while cursors.lag_of_flow(flow.pk):  # nobody waits for the destination
         drain_slice(_subscription(flow))
     assert Effect.objects.filter(flow=flow).count() == MANY
-    go_on.set()
+    stall.go_on.set()
     wait_until(lambda: _settled(flow))
     assert sorted(sink.ids()) == sorted(f"e{n}" for n in range(MANY))
     assert_balanced(flow)
@@ -109,18 +103,12 @@ def test_who_did_not_answer_soon_is_no_longer_waited_for(
 ) -> None:
     monkeypatch.setattr(inhand, "_QUICK_MS", 50.0)
     monkeypatch.setattr(calls, "PATIENCE_SECONDS", 0.1)
-    go_on = threading.Event()
-
-    def stall(call: Call) -> Answer:
-        go_on.wait(30)
-        return OK
-
-    sink.answer = stall
+    sink.answer = stall = Stall()
     flow = _calling(sink)
     make.append(flow, _events())
     drain_slice(_subscription(flow))
     assert performer().room.ahead(flow.pk) == -1
-    go_on.set()
+    stall.go_on.set()
     _drain(flow)
     wait_until(lambda: _settled(flow))
 
@@ -179,25 +167,14 @@ def test_what_is_called_when_a_version_is_published_or_paused_is_not_called_agai
 ) -> None:
     flow = _calling(sink)
     make.append(flow, _events())
-    under_way, go_on = threading.Event(), threading.Event()
-
-    def wait(call: Call) -> Answer:
-        under_way.set()
-        go_on.wait(30)
-        return OK
-
-    sink.answer = wait
-
-    def meddle() -> None:
-        assert under_way.wait(30)
-        do(flow)
-
+    sink.answer = stall = Stall()
     draining = threading.Thread(target=_drain_elsewhere, args=(flow,))
     draining.start()
     try:
-        meddle()
+        stall.wait_for(1)
+        do(flow)
     finally:
-        go_on.set()
+        stall.go_on.set()
         draining.join(60)
     flows.set_paused(Flow.objects.get(pk=flow.pk), False)
     _drain(flow)

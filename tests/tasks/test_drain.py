@@ -10,7 +10,7 @@ from django.db import connection
 from tests import make
 from tests.accounting import assert_balanced
 from tests.servers import wait_until
-from tests.sink import Sink
+from tests.sink import Sink, Stall
 from workflows.models import (
     DeadLetter,
     Effect,
@@ -134,14 +134,16 @@ def test_what_fails_for_good_becomes_a_dead_letter_and_can_be_redriven(sink: Sin
 def test_an_effect_whose_worker_died_is_made_again_when_its_lease_is_over(sink: Sink) -> None:
     flow = make.published(make.order_document(consumer=_http(sink)))
     make.append(flow, [make.event("a")])
-    sink.answer = lambda call: (time.sleep(0.2), (200, {}, b""))[1]
+    sink.answer = stall = Stall()
     _drain(flow)
+    stall.wait_for(1)
     # As if this process had died: its lease is another owner's, and has run out.
     Effect.objects.update(owner="dead worker", due_at=0)
     jobs.tick()
-    sink.wait_for(2)
+    stall.wait_for(2)
+    stall.go_on.set()
     wait_until(lambda: _settled(flow))
-    assert sink.calls[0].key == sink.calls[1].key
+    assert stall.calls[0].key == stall.calls[1].key
     assert Trace.objects.get(flow=flow).delivered == 1  # the late reply changed nothing
     assert_balanced(flow)
 
