@@ -5,11 +5,12 @@ named as `detailed`, each SQL statement is a part of its own.
 """
 
 import re
+import sqlite3
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
 from django.db import connections
@@ -38,7 +39,7 @@ class Stopwatch:
         self._watch(connections["default"])
         backend = type(connections["default"])
         self.around(backend, "_commit", lambda *_: self._within("commit"))
-        self.around(Direct, "_commit", lambda *_: self._within("commit"))
+        self._see_direct()
         self.around(sql, "insert_many", lambda table, *_: self._within(f"insert {_short(table)}"))
         self.around(sql, "_run", lambda statement, *_: self._within(_what(statement)))
         return self
@@ -99,9 +100,33 @@ class Stopwatch:
             connection.execute_wrappers.append(self._statement)
             self._undo.callback(connection.execute_wrappers.remove, self._statement)
 
+    def _see_direct(self) -> None:
+        opened = Direct._opened
+        Direct._opened = lambda direct: _Seen(opened(direct), self._of_its_own)  # type: ignore
+        self._undo.callback(setattr, Direct, "_opened", opened)
+
+    def _of_its_own(self, query: str) -> AbstractContextManager[None]:
+        return self.part(self._within(_what(query)))
+
     def _statement(self, execute: Any, query: str, params: Any, many: bool, context: Any) -> Any:
-        with self.part(self._within(_what(query))):
+        with self._of_its_own(query):
             return execute(query, params, many, context)
+
+
+class _Seen:
+    """A connection of SQLite whose own statements are timed; those of its cursors `sql` makes."""
+
+    def __init__(
+        self, connection: sqlite3.Connection, within: Callable[[str], AbstractContextManager[None]]
+    ) -> None:
+        self._connection, self._within = connection, within
+
+    def execute(self, query: str, *values: Any) -> sqlite3.Cursor:
+        with self._within(query):
+            return self._connection.execute(query, *values)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
 
 
 def _short(table: str) -> str:
@@ -111,6 +136,8 @@ def _short(table: str) -> str:
 def _what(query: str) -> str:
     if query.startswith("BEGIN"):
         return "begin"
+    if query == "COMMIT":
+        return "commit"
     if "synchronous" in query:
         return "whether to wait for the disk"
     found = _TABLE.search(query)

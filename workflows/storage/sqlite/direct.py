@@ -35,15 +35,12 @@ class Direct:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
-                self._commit(connection)
+                connection.execute("COMMIT")
             except BaseException:
                 self._roll_back(connection)
                 raise
         finally:
             lock.release()
-
-    def _commit(self, connection: sqlite3.Connection) -> None:
-        connection.execute("COMMIT")
 
     def _roll_back(self, connection: sqlite3.Connection) -> None:
         """Undo what has been begun, unless SQLite did so by itself, as it does on a full disk."""
