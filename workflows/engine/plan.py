@@ -41,6 +41,8 @@ class Plan(msgspec.Struct, frozen=True):
     order: tuple[str, ...]
     wires: tuple[Wire, ...]
     settings: Mapping[str, Any]
+    keeps_state: bool  # what becomes of an event may depend on those before it
+    has_limits: bool  # some of its nodes may call only so often, or so many at once
     dropped: frozenset[str] = frozenset()  # nodes it doesn't have and whose arrivals just end
 
     @property
@@ -52,16 +54,6 @@ class Plan(msgspec.Struct, frozen=True):
     def ordered(self) -> bool:
         """Whether events with the same key keep their order at each node (`ordering: key`)."""
         return bool(self.settings.get("ordering", "none") == "key")
-
-    @property
-    def keeps_state(self) -> bool:
-        """Whether what becomes of an event depends on those before it."""
-        return any(planned.keeps_state for planned in self.nodes.values())
-
-    @property
-    def has_limits(self) -> bool:
-        """Whether some of its nodes may call only so often, or so many at once."""
-        return any(planned.node.limits() for planned in self.nodes.values())
 
     @property
     def most_hops(self) -> int:
@@ -115,4 +107,6 @@ def build_plan(
         order=order,
         wires=wires,
         settings=MappingProxyType(dict(settings)),
+        keeps_state=any(one.keeps_state for one in planned.values()),
+        has_limits=any(one.node.limits() for one in planned.values()),
     )
