@@ -225,6 +225,27 @@ def test_who_has_lost_his_lease_meanwhile_commits_nothing_and_keeps_no_place(sin
     wait_until(lambda: performer().room.used() == 0)
 
 
+def test_who_meant_to_act_when_the_flow_was_paused_keeps_nobody_waiting(
+    sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flow = _calling(sink)
+    make.append(flow, _events(30))
+    lease = cursors.lease
+
+    def lease_and_pause(*words: Any, **named: Any) -> int:
+        leased = lease(*words, **named)
+        _pause(flow)
+        return leased
+
+    monkeypatch.setattr(cursors, "lease", lease_and_pause)
+    _drain(flow)
+    flows.set_paused(Flow.objects.get(pk=flow.pk), False)
+    assert not sink.calls
+    backlog = cursors.unread(_subscription(flow), "another")
+    assert backlog is not None
+    assert sum(part.end - part.position for part in backlog.parts) == 30
+
+
 def test_nothing_is_called_when_the_lease_was_looked_at_long_ago(sink: Sink) -> None:
     flow = _calling(sink)
     make.append(flow, _events(30))

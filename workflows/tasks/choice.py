@@ -26,6 +26,11 @@ class Share(NamedTuple):
     part: Unread
     end: int
 
+    @property
+    def keeps_lease(self) -> bool:
+        """Whether the rest stays with who has leased the partition."""
+        return self.part.is_leased and self.end < self.part.end
+
 
 class Take(msgspec.Struct, frozen=True):
     """Read these and commit what becomes of them, in one go."""

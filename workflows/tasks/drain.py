@@ -97,9 +97,11 @@ def _work_off(subscription_id: int, end: float) -> bool:
                 return False  # the sweep asks again
             case Lease() as wanted:
                 _lease(subscription_id, wanted)
+                holds = True
             case Take() as chosen:
                 taken = take(reader, plan, chosen, begun)
-                holds = any(_move(share).lease_seconds for share in chosen.shares)
+                # What was too late to be taken was leased.
+                holds = not taken or any(share.keeps_lease for share in chosen.shares)
                 looks = _LOOKS if taken >= _BUSY else 0
                 patient_until = time.monotonic() + PATIENCE_SECONDS
                 if time.monotonic() > end:
@@ -162,7 +164,7 @@ def _read(channel_id: int, shares: list[Share]) -> list[Stored]:
 
 def _move(share: Share) -> CursorMove:
     part, end = share
-    seconds = LEASE_SECONDS if part.is_leased and end < part.end else 0.0
+    seconds = LEASE_SECONDS if share.keeps_lease else 0.0
     return CursorMove(part.partition, part.epoch, part.position, end, seconds)
 
 
