@@ -232,17 +232,14 @@ def test_deleted_state_is_gone_for_the_next_event() -> None:
 
 
 # --- bounds
-def test_an_event_that_multiplies_is_stopped_and_harms_no_other(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("workflows.engine.run.MOST_ARRIVALS", 1_000)  # what it is, the next tells
+def test_an_event_that_multiplies_is_stopped_and_harms_no_other() -> None:
     plan = make_plan(
         {"in": "producer.start", "a": "filter.odd", "b": "filter.odd", "end": "consumer.end"},
         "in:out>a", "a:out>b", "b:out>end",
     )  # fmt: skip
     walk = run(plan, FakeSurroundings(), arrivals=make_arrivals(["many", "pass"]))
     assert {dead.failure["kind"] for dead in walk.dead} == {"limit"}
-    assert Counter(root for root, _ in walk.arrived)[0] <= 1_000
+    assert Counter(root for root, _ in walk.arrived)[0] <= 10_000
     assert [step.outcome for step in walk.steps if step.root == 1] == [
         "passed", "passed", "passed", "delivered",
     ]  # fmt: skip

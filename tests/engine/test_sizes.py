@@ -135,7 +135,7 @@ def test_events_that_are_too_much_together_are_not_too_much_alone(
     st.lists(
         st.tuples(
             st.sampled_from(["event", "subject", "state"]),
-            st.integers(0, 24),  # thrice in a row that is more than the arrivals that are allowed
+            st.integers(0, 40),
             st.integers(0, MIB + MIB // 8),
         ),
         min_size=1,
