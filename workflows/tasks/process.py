@@ -15,6 +15,7 @@ from workflows.tasks.gating import Breakers
 from workflows.tasks.inhand import AHEAD_LIMIT
 from workflows.tasks.nudge import disconnect, nudge
 from workflows.tasks.performer import Performer
+from workflows.tasks.settler import Ledger
 from workflows.traces.hints import Hints
 
 _TURN_SECONDS = 0.001
@@ -46,7 +47,7 @@ def performer() -> Performer:
             from workflows.tasks.due import give_back, take
             from workflows.tasks.settle import settle
 
-            _performer = Performer(_connectors(), settle, take, give_back)
+            _performer = Performer(_connectors(), Ledger(settle, take, give_back))
         return _performer
 
 
