@@ -40,8 +40,8 @@ class Stopwatch:
         backend = type(connections["default"])
         self.around(backend, "_commit", lambda *_: self._within("commit"))
         self._see_direct()
-        self.around(sql, "insert_many", lambda table, *_: self._within(f"insert {_short(table)}"))
-        self.around(sql, "_run", lambda statement, *_: self._within(_what(statement)))
+        self.around(sql, "_do", lambda statement, *_: self._within(_what(statement)))
+        self.around(sql, "fetch", lambda statement, *_: self._within(_what(statement)))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -127,10 +127,6 @@ class _Seen:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._connection, name)
-
-
-def _short(table: str) -> str:
-    return table.removeprefix("workflows_")
 
 
 def _what(query: str) -> str:

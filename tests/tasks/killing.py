@@ -14,7 +14,7 @@ class Killed(BaseException):
 def kill_at(monkeypatch: pytest.MonkeyPatch, nth: int) -> list[int]:
     """Let the nth statement that goes to the database end the process; how many went, so far."""
     seen = [0]
-    real = {name: getattr(sql, name) for name in ("execute", "fetch", "insert_many", "_run")}
+    real = {name: getattr(sql, name) for name in ("execute", "fetch", "_do")}
 
     def counting(name: str) -> Any:
         def call(*args: Any, **kwargs: Any) -> Any:

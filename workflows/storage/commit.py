@@ -138,6 +138,7 @@ def _insert_dead(part: FlowCommit) -> None:
             )
             for dead in part.dead
         ],
+        json="failure",
     )
 
 

@@ -7,6 +7,7 @@ each append advances the partition's head row and commits at once (DESIGN sectio
 import hashlib
 import sqlite3
 import zlib
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ from django.db import IntegrityError
 
 from workflows.storage import heads, sql
 from workflows.storage.heads import Partition
+from workflows.storage.postgres import newevents
 
 _CHUNK = 400  # values in one IN list
 
@@ -60,6 +62,8 @@ def append(batch: Sequence[Incoming], now: float) -> list[Position]:
     in the batch) are not stored again: their position is the original's.
     """
     try:
+        if sql.is_postgres():
+            return _append_in_one(batch, now)
         with sql.write():
             return _append_fresh(batch, now)
     except IntegrityError:  # some were seen before: which ones?
@@ -84,6 +88,26 @@ def _append_fresh(batch: Sequence[Incoming], now: float) -> list[Position]:
     _insert(batch, places, now)
     return [
         Position(item.channel_id, *place, False) for item, place in zip(batch, places, strict=True)
+    ]
+
+
+def _append_in_one(batch: Sequence[Incoming], now: float) -> list[Position]:
+    """The same on PostgreSQL, in a transaction of one statement."""
+    counts: Counter[Partition] = Counter()
+    events, marks = [], []
+    for item in batch:
+        nth = (item.channel_id, item.partition, counts[item.channel_id, item.partition])
+        counts[nth[:2]] += 1
+        expires_at = now + item.keep_seconds
+        events.append(
+            (*nth, item.digest, expires_at, item.event_id, item.type, item.key, item.body)
+        )
+        marks += [(*nth, *mark) for mark in item.marks]
+    with sql.write_one():
+        heads = newevents.store([(*where, n) for where, n in counts.items()], events, marks, now)
+    return [
+        Position(channel_id, partition, heads[channel_id, partition] + nth, False)
+        for channel_id, partition, nth, *_ in events
     ]
 
 

@@ -139,7 +139,8 @@ class _Passage:
         if not counted:
             return
         sql.find_many(
-            "DELETE FROM workflows_slot WHERE (flow_id, number) IN (SELECT v.f, v.n FROM v)",
+            "DELETE FROM workflows_slot WHERE (flow_id, number) IN (SELECT v.f, v.n FROM v)"
+            " RETURNING number",
             "f, n",
             [one.place for one in coming],
         )

@@ -6,12 +6,13 @@ The few places where the two differ ask `is_postgres()`.
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from functools import lru_cache
 from typing import Any
 
 from django.db import connection, transaction
 
+from workflows.storage.postgres.arrays import Array
 from workflows.storage.sqlite.direct import Direct
 
 _ROWS = 64  # in one statement
@@ -100,24 +101,30 @@ def equal(values: Mapping[str, str]) -> tuple[str, list[object]]:
 
 
 def insert_many(
-    table: str, columns: str, rows: Sequence[Sequence[Any]], on_conflict: str = ""
+    table: str,
+    columns: str,
+    rows: Sequence[Sequence[Any]],
+    on_conflict: str = "",
+    json: str = "",
 ) -> None:
-    """Insert rows as fast as the database takes them: COPY on PostgreSQL, else many a statement.
+    """Insert rows, many in one statement. `json` is the column that has JSON, written as text.
 
     With `on_conflict` ("ON CONFLICT …") no two of the rows may conflict with each other.
     """
-    if is_postgres() and rows and not on_conflict:
-        with (
-            connection.wrap_database_errors,
-            connection.cursor() as cursor,
-            cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy,
-        ):
-            for row in rows:
-                copy.write_row(row)
+    if rows and is_postgres():
+        values = zip(columns.split(", "), zip(*rows, strict=True), strict=True)
+        # A column of nothing but NULLs says nothing of its type.
+        given = {name: Array(some) for name, some in values if some.count(None) < len(rows)}
+        names = ", ".join(given)
+        read = names.replace(json, f"{json}::jsonb") if json else names
+        _do(
+            f"INSERT INTO {table} ({names})"
+            f" SELECT {read} FROM unnest({_marks_of(len(given))}) AS v({names}) {on_conflict}",
+            list(given.values()),
+        )
         return
     for part in _parts(rows):
-        marks = _marks(len(part), len(part[0]), _mark())
-        _run(f"INSERT INTO {table} ({columns}) VALUES {marks} {on_conflict}", part)
+        _do(f"INSERT INTO {table} ({columns}) VALUES {_marks(part)} {on_conflict}", _flat(part))
 
 
 def update_many(
@@ -125,24 +132,35 @@ def update_many(
 ) -> list[Row]:
     """Update a row of `table` for each of `rows`: these are `v`, with columns `names`, and
     `match` finds the row to update. With "… RETURNING …" behind `match`, what it returns."""
-    out: list[Row] = []
-    for part in _parts(rows):
-        marks = _marks(len(part), len(part[0]), _mark())
-        out += _run(
-            f"WITH v({names}) AS (VALUES {marks})"
-            f" UPDATE {table} SET {changes} FROM v WHERE {match}",
-            part,
-        )
-    return out
+    query = f"UPDATE {table} SET {changes} FROM v WHERE {match}"
+    if "RETURNING" in match:
+        return find_many(query, names, rows)
+    for statement, params in _with_rows(query, names, rows):
+        _do(statement, params)
+    return []
 
 
 def find_many(query: str, names: str, rows: Sequence[Sequence[Any]]) -> list[Row]:
-    """All rows of a query that reads `rows` as `v`, with columns `names`; in parts, if many."""
-    out: list[Row] = []
+    """All rows of a query that reads `rows` as `v`, with columns `names`."""
+    asked = _with_rows(query, names, rows)
+    return [row for statement, params in asked for row in fetch(statement, params)]
+
+
+def _with_rows(
+    query: str, names: str, rows: Sequence[Sequence[Any]]
+) -> Iterator[tuple[str, Sequence[Any]]]:
+    """The query with its rows, and its parameters; on SQLite in parts, if they are many. One
+    statement for many rows: a driver lets go of the interpreter lock for each one that it runs,
+    and has to fight for it when other threads are busy."""
+    if rows and is_postgres():
+        columns = [Array(values) for values in zip(*rows, strict=True)]
+        yield (
+            f"WITH v({names}) AS (SELECT * FROM unnest({_marks_of(len(columns))})) {query}",
+            columns,
+        )
+        return
     for part in _parts(rows):
-        marks = _marks(len(part), len(part[0]), _mark())
-        out += _run(f"WITH v({names}) AS (VALUES {marks}) {query}", part)
-    return out
+        yield f"WITH v({names}) AS (VALUES {_marks(part)}) {query}", _flat(part)
 
 
 def _parts(rows: Sequence[Sequence[Any]]) -> Iterator[Sequence[Sequence[Any]]]:
@@ -150,27 +168,39 @@ def _parts(rows: Sequence[Sequence[Any]]) -> Iterator[Sequence[Sequence[Any]]]:
         yield rows[start : start + _ROWS]
 
 
-def _run(statement: str, rows: Sequence[Sequence[Any]]) -> list[Row]:
-    """One statement for many rows: a driver lets go of the interpreter lock once a row it steps
-    through, and has to fight for it each time when other threads are busy."""
+def _flat(rows: Sequence[Sequence[Any]]) -> list[Any]:
+    return [value for row in rows for value in row]
+
+
+def _do(statement: str, params: Sequence[Any]) -> None:
+    """Run one statement whose answer says nothing."""
     with _cursor() as cursor:
-        cursor.execute(statement, [value for row in rows for value in row])
-        return list(cursor.fetchall()) if cursor.description else []
-
-
-def _mark() -> str:
-    return "%s" if is_postgres() else "?"  # our SQLite backend takes its own marks as they are
+        cursor.execute(statement, params)
 
 
 @lru_cache(maxsize=1024)
-def _marks(rows: int, width: int, mark: str) -> str:
-    one = f"({', '.join([mark] * width)})"
+def _marks_of(columns: int) -> str:
+    return ", ".join(["%s"] * columns)
+
+
+def _marks(rows: Sequence[Sequence[Any]]) -> str:
+    return _marks_for(len(rows), len(rows[0]))
+
+
+@lru_cache(maxsize=1024)
+def _marks_for(rows: int, width: int) -> str:
+    one = f"({', '.join(['?'] * width)})"  # our SQLite backend takes its own marks as they are
     return ", ".join([one] * rows)
 
 
 def write() -> AbstractContextManager[Any]:
     """One write transaction, kept as short as the writes in it. When it ends, it is on disk."""
     return transaction.atomic()
+
+
+def write_one() -> AbstractContextManager[Any]:
+    """`write` for a single statement, which is a transaction by itself."""
+    return transaction.atomic() if connection.in_atomic_block else nullcontext()
 
 
 @contextmanager
