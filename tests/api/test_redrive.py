@@ -1,4 +1,4 @@
-"""A dead letter is taken up again by real workers, now or when they can be reached."""
+"""A dead letter is taken up again when workers can be reached."""
 
 import json
 from pathlib import Path
@@ -7,29 +7,9 @@ import pytest
 
 from tests import make
 from tests.servers import Stack, wait_until
-from tests.sink import running_sink
 from workflows.models import DeadLetter, Subscription
 
 pytestmark = pytest.mark.serial
-
-
-def test_a_redriven_dead_letter_is_delivered(stack: Stack) -> None:
-    with running_sink() as sink:
-        sink.answer = lambda call: (400, {}, b"no")
-        call: make.Node = ("call", "consumer.http", {"url": f"{sink.url}/orders"})
-        flow = make.published(make.order_document(consumer=call))
-        make.append(flow, [make.event("e")])
-        stack.start()
-        wait_until(lambda: DeadLetter.objects.filter(state="open").exists())
-        sink.answer = lambda call: (200, {}, b"ok")
-        token = make.token(None, "admin")
-        url = f"{stack.base_url}/api/v1/dead-letters/{DeadLetter.objects.get().pk}/redrive"
-        status, answer = make.post(url, {}, token)
-        assert (status, answer["state"]) == (202, "open")
-        first, second = sink.wait_for(2)
-        assert first.json["id"] == second.json["id"] == "e"
-        wait_until(lambda: DeadLetter.objects.get().state == "redriven")
-        assert make.post(url, {}, token)[0] == 409
 
 
 def test_without_redis_a_redrive_is_kept_and_done_when_it_is_back(

@@ -2,6 +2,7 @@
 
 import itertools
 import threading
+import time
 from collections import Counter as Tally
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
@@ -46,6 +47,7 @@ class Senders:
                 url = self._urls[attempt % len(self._urls)]
                 status, _ = make.post(url, event, self._token)
             except (OSError, HTTPException):  # the web process died, maybe in mid-answer
+                time.sleep(0.02)  # as senders do: what is to start anew needs the processors
                 continue
             if status == 202:
                 self.accepted.append(event_id)

@@ -29,11 +29,10 @@ def test_before_the_disk_is_full_events_are_refused(
     assert not Event.objects.exists()
 
 
-def test_a_shared_channel_blocks_only_when_it_is_told_to(stack: Stack) -> None:
+def test_a_shared_channel_blocks_only_when_it_is_told_to(web_alone: Stack) -> None:
     nodes = [("in", "producer.channel", {"channel": "orders"}), ("end", "consumer.log", {})]
     make.published(make.document("reader", nodes, ["in:out end"]))
-    stack.start(workers=0, timers=False)
-    url = f"{stack.base_url}/api/v1/events?channel=orders"
+    url = f"{web_alone.base_url}/api/v1/events?channel=orders"
     token = make.token(None, "events:write")
     Channel.objects.update(lag_limit=5)
     for n in range(10):

@@ -1,4 +1,7 @@
-"""Does one command start everything, keep it alive, and leave nothing behind?"""
+"""Does one command start everything, keep it alive, and leave nothing behind?
+
+A start takes five seconds of processor: what one test leaves running, the next one takes.
+"""
 
 import contextlib
 import os
@@ -7,7 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,9 +24,9 @@ MIGRATED = os.environ.get("MIGRATED_DATABASE")  # else each test waits for migra
 
 
 class Up:
-    """A real `manage.py up` on a home of its own."""
+    """A real `manage.py up` on a home, which its environment names unless `named` is another."""
 
-    def __init__(self, home: Path, port: int, *words: str) -> None:
+    def __init__(self, home: Path, port: int, *words: str, named: Path | None = None) -> None:
         self.home, self.port = home, port
         self._log = home.with_name(f"{port}.out")
         kept = {k: v for k, v in os.environ.items() if k not in {"REDIS_URL", "DATABASE_URL"}}
@@ -31,7 +34,7 @@ class Up:
             self.process = subprocess.Popen(
                 [sys.executable, "manage.py", "up", "--no-demo", *words],
                 cwd=ROOT,
-                env={**kept, "EVENTFLOW_HOME": str(home), "PORT": str(port)},
+                env={**kept, "EVENTFLOW_HOME": str(named or home), "PORT": str(port)},
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
@@ -69,32 +72,45 @@ class Up:
         return self.process.wait(30)
 
 
-def _prepare(home: Path) -> None:
-    """Save what starts there the migrations, if somebody has made them."""
-    if MIGRATED:
-        home.mkdir(0o700)
-        shutil.copy(MIGRATED, home / "eventflow.sqlite3")
+class Ups:
+    """One home, on which the tests of this file take turns."""
+
+    def __init__(self, folder: Path) -> None:
+        self.home = folder / "home"
+        self._started: list[Up] = []
+
+    def start(self, *words: str, home: Path | None = None, named: Path | None = None) -> Up:
+        """Another one, on the common home unless told otherwise."""
+        if home is None and MIGRATED and not self.home.exists():
+            self.home.mkdir(0o700)
+            shutil.copy(MIGRATED, self.home / "eventflow.sqlite3")
+        self._started.append(Up(home or self.home, free_port(), *words, named=named))
+        return self._started[-1]
+
+    def running(self) -> Up:
+        """What the test before has left running on the common home, or a new one; it is ready."""
+        left = [up for up in self._started if up.process.poll() is None and up.home == self.home]
+        one = left[0] if left else self.start()
+        one.wait_until_ready()
+        return one
+
+    def end(self) -> None:
+        """Stop what was left running: a stop leaves nothing."""
+        for up in self._started:
+            if up.process.poll() is None:
+                assert up.end() == 0
+                assert up.processes() == {}
 
 
-@pytest.fixture
-def up(tmp_path: Path) -> Iterator[Callable[..., Up]]:
-    started: list[Up] = []
-
-    def start(*words: str, port: int | None = None, is_first: bool = False) -> Up:
-        home = tmp_path / "home"
-        if not is_first and not home.exists():
-            _prepare(home)
-        started.append(Up(home, port or free_port(), *words))
-        return started[-1]
-
-    yield start
-    for one in started:
-        if one.process.poll() is None:
-            one.end()
+@pytest.fixture(scope="module")
+def ups(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ups]:
+    ups = Ups(tmp_path_factory.mktemp("up"))
+    yield ups
+    ups.end()
 
 
-def test_it_starts_everything_and_a_stop_leaves_nothing(up: Callable[..., Up]) -> None:
-    one = up("--workers", "2", is_first=True)
+def test_it_starts_everything_and_a_stop_leaves_nothing(ups: Ups, tmp_path: Path) -> None:
+    one = ups.start("--workers", "2", home=tmp_path / "home")
     one.wait_until_ready()
     assert answers_healthy("127.0.0.1", one.port)
     lines = one.processes().values()
@@ -111,9 +127,28 @@ def test_it_starts_everything_and_a_stop_leaves_nothing(up: Callable[..., Up]) -
     assert "Stopped." in one.output
 
 
-def test_a_killed_process_comes_back(up: Callable[..., Up]) -> None:
-    one = up()
+def test_the_home_can_be_named_on_the_command_line(ups: Ups, tmp_path: Path) -> None:
+    ups.end()
+    shutil.rmtree(ups.home / "valkey", ignore_errors=True)
+    one = ups.start("--home", str(ups.home), named=tmp_path / "other")
     one.wait_until_ready()
+    assert (ups.home / "valkey").is_dir()
+    assert not (tmp_path / "other" / "valkey").exists()
+
+
+def test_a_second_supervisor_on_one_home_is_one_sentence(ups: Ups) -> None:
+    one = ups.running()
+    two = ups.start()
+    assert two.process.wait(30) == 1
+    assert two.output.splitlines() == [
+        f"eventflow already runs on {one.home} (process {one.process.pid}): "
+        "stop it first, or choose another folder with EVENTFLOW_HOME=…"
+    ]
+    assert answers_healthy("127.0.0.1", one.port)
+
+
+def test_a_killed_process_comes_back(ups: Ups) -> None:
+    one = ups.running()
     # The watchdog goes first: it is needed, and so revived, when a process starts or ends.
     names = ["watchdog.py", "uvicorn", "w1@", "eventflow beat", "valkey-server"]
     before = {name: one.pid_of(name) for name in names}
@@ -129,22 +164,18 @@ def test_a_killed_process_comes_back(up: Callable[..., Up]) -> None:
     assert one.processes() == {}
 
 
-def test_a_killed_supervisor_leaves_no_process_and_the_next_start_works(
-    up: Callable[..., Up],
-) -> None:
-    one = up()
-    one.wait_until_ready()
+def test_a_killed_supervisor_leaves_no_process_and_the_next_start_works(ups: Ups) -> None:
+    one = ups.running()
     one.process.kill()
     one.process.wait()
     wait_until(lambda: not one.processes(), 3, "the end of all")
-    two = up()
+    two = ups.start()
     two.wait_until_ready()
     assert two.end(signal.SIGINT) == 0
 
 
-def test_what_a_crash_left_behind_is_recovered(up: Callable[..., Up]) -> None:
-    one = up()
-    one.wait_until_ready()
+def test_what_a_crash_left_behind_is_recovered(ups: Ups) -> None:
+    one = ups.running()
     os.kill(one.pid_of("watchdog.py") or 0, signal.SIGKILL)
     leftover = one.pid_of("valkey-server")
     others = [one.pid_of(words) for words in ("uvicorn", "w1@", "eventflow beat")]
@@ -154,27 +185,23 @@ def test_what_a_crash_left_behind_is_recovered(up: Callable[..., Up]) -> None:
         os.kill(pid or 0, signal.SIGKILL)
     for file in (one.home / "valkey" / "appendonlydir").glob("*.incr.aof"):
         file.write_bytes(file.read_bytes()[:-3])  # cut off in the middle of a write
-    two = up()
+    two = ups.start()
     two.wait_until_ready()
     assert two.pid_of("valkey-server") not in {None, leftover}
-    assert two.end() == 0
 
 
-def test_a_valkey_file_beyond_repair_is_set_aside(up: Callable[..., Up]) -> None:
-    one = up()
-    one.wait_until_ready()
-    assert one.end() == 0
-    for file in (one.home / "valkey" / "appendonlydir").glob("*.aof"):
+def test_a_valkey_file_beyond_repair_is_set_aside(ups: Ups) -> None:
+    ups.running()
+    ups.end()
+    for file in (ups.home / "valkey" / "appendonlydir").glob("*.aof"):
         file.write_bytes(b"*rubbish\r\n" * 50)
-    two = up()
+    two = ups.start()
     two.wait_until_ready()
     assert "valkey.broken-1" in two.output
-    assert two.end() == 0
 
 
-def test_a_second_signal_stops_at_once(up: Callable[..., Up]) -> None:
-    one = up()
-    one.wait_until_ready()
+def test_a_second_signal_stops_at_once(ups: Ups) -> None:
+    one = ups.running()
     os.kill(one.pid_of("w1@") or 0, signal.SIGSTOP)  # would use up its ten seconds
     one.process.send_signal(signal.SIGINT)
     wait_until(lambda: "Stopping" in one.output, 5, "the word")
@@ -183,34 +210,14 @@ def test_a_second_signal_stops_at_once(up: Callable[..., Up]) -> None:
     assert one.processes() == {}
 
 
-def test_a_taken_port_is_one_sentence(up: Callable[..., Up]) -> None:
+def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        one = up(port=port)
+        one = Up(tmp_path / "home", port)
         assert one.process.wait(30) == 1
     assert len(one.output.splitlines()) == 1
     assert f"Port {port}" in one.output and "PORT=" in one.output
     assert one.processes() == {}
-
-
-def test_a_second_supervisor_on_one_home_is_one_sentence(up: Callable[..., Up]) -> None:
-    one = up()
-    one.wait_until_ready()
-    two = up()
-    assert two.process.wait(30) == 1
-    assert two.output.splitlines() == [
-        f"eventflow already runs on {one.home} (process {one.process.pid}): "
-        "stop it first, or choose another folder with EVENTFLOW_HOME=…"
-    ]
-    assert one.end() == 0
-
-
-def test_the_home_can_be_named_on_the_command_line(up: Callable[..., Up], tmp_path: Path) -> None:
-    _prepare(tmp_path / "other")
-    one = up("--home", str(tmp_path / "other"))
-    one.wait_until_ready()
-    assert (tmp_path / "other" / "valkey").is_dir()
-    assert one.end() == 0
 
 
 @pytest.mark.parametrize(
