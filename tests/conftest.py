@@ -21,6 +21,9 @@ import pytest
 import redis
 from pytest_django import plugin
 
+# Little of what is loaded is garbage. The collector looks for some as seldom as a worker's does.
+gc.set_threshold(50_000, 20, 50)
+
 MIGRATED = os.environ.get("MIGRATED_DATABASE")  # a file, or a database of the same server
 HOME = Path(tempfile.mkdtemp(prefix="eventflow-test-"))
 atexit.register(shutil.rmtree, HOME, ignore_errors=True)
@@ -105,11 +108,8 @@ def _is_of_django(name: str) -> bool:
 
 
 def pytest_collection_finish() -> None:
-    """What is loaded by now stays: the garbage collector need not look through it again. It looks
-    as seldom as a worker's does."""
-    gc.collect()
+    """What is loaded by now stays: the garbage collector need not look through it again."""
     gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
 
 
 @pytest.fixture(scope="session")

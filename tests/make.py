@@ -5,7 +5,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from workflows.models import Flow, Redrive, Workspace
+from tests.servers import wait_until
+from workflows.models import Flow, Redrive, Trace, Workspace
 from workflows.storage import channels, flows, log, people, publishing, redrives
 from workflows.storage.deadgroups import Wanted
 from workflows.tasks.context import incoming
@@ -74,6 +75,13 @@ def append(flow: Flow, bodies: Sequence[Mapping[str, Any]], node: str = "in") ->
     channel = channels.find(flow.workspace_id, channels.inbox_slug(flow.slug, node))
     assert channel is not None
     return log.append([incoming(channel, dict(body)) for body in bodies], time.time())
+
+
+def wait_for_worker() -> None:
+    """Return when a worker has done something: how long it takes to start is the machine's."""
+    other = published(order_document("other"))
+    append(other, [event("first")])
+    wait_until(lambda: Trace.objects.filter(flow=other, state="ok").exists(), 30, "a worker")
 
 
 def redrive(*letters: int, **order: Any) -> Redrive:

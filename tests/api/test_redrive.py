@@ -41,6 +41,7 @@ def test_without_redis_a_redrive_is_kept_and_done_when_it_is_back(
         status, answer = make.post(url, {}, make.token())
         assert (status, answer["state"]) == (202, "open")
         again.start(web=False)
+        make.wait_for_worker()
         wait_until(lambda: DeadLetter.objects.get().state == "redriven")
     finally:
         without.close()

@@ -74,13 +74,6 @@ def test_a_stopped_worker_that_comes_back_after_its_lease_does_no_harm(
     check(flow, accepted, sink, deaths=1)
 
 
-def _wait_for_worker() -> None:
-    """Return when a worker has done something."""
-    other = make.published(make.order_document("other"))
-    make.append(other, [make.event("first")])
-    wait_until(lambda: Trace.objects.filter(flow=other, state="ok").exists(), 30, "a worker")
-
-
 def test_killing_valkey_in_mid_run_loses_nothing(
     transactional_db: None, sink: Sink, tmp_path: Path
 ) -> None:
@@ -93,7 +86,7 @@ def test_killing_valkey_in_mid_run_loses_nothing(
         stack = Stack(tmp_path, children.environment(home, url, DATABASE_URL=database_url()))
         try:
             stack.start(workers=1)
-            _wait_for_worker()
+            make.wait_for_worker()
             senders = Senders(stack.base_url, numbers=range(400))
             wait_until(lambda: Trace.objects.filter(flow=flow).exists(), 60, "work")
             servers.kill_valkey(home)
