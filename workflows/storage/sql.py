@@ -7,7 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from django.db import connection, transaction
@@ -46,7 +46,9 @@ def _cursor() -> AbstractContextManager[Any]:
     return connection.cursor() if _thread.begun is None else closing(_thread.begun.cursor())
 
 
+@cache
 def is_postgres() -> bool:
+    """Whether it is PostgreSQL; else it is SQLite. For as long as the process lives."""
     return connection.vendor == "postgresql"
 
 
