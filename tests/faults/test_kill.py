@@ -34,25 +34,25 @@ def test_killing_the_worker_and_the_web_process_loses_nothing(stack: Stack, sink
     check(flow, accepted, sink, deaths=1)
 
 
-_IN_MID_STATEMENT = """
+_IN_MID_TRANSACTION = """
     SELECT pid, state_change FROM pg_stat_activity
-    WHERE state = 'active' AND wait_event = 'ClientRead' AND backend_xid IS NOT NULL
+    WHERE state <> 'idle' AND wait_event = 'ClientRead' AND backend_xid IS NOT NULL
 """
 
 
-def _stop_in_mid_statement(stack: Stack, name: str) -> None:
+def _stop_in_mid_transaction(stack: Stack, name: str) -> None:
     """SIGSTOP a worker at the worst moment that PostgreSQL knows: it has written, holds locks, and
-    sends a statement's data."""
+    is waited for, between two statements or, seldom, in the middle of one."""
     for _ in range(2_000):
         stack.kill(name, signal.SIGSTOP)
-        seen = set(sql.fetch(_IN_MID_STATEMENT))
+        seen = set(sql.fetch(_IN_MID_TRANSACTION))
         if seen:
             time.sleep(0.1)  # another process's statement would be over
-            if seen & set(sql.fetch(_IN_MID_STATEMENT)):
+            if seen & set(sql.fetch(_IN_MID_TRANSACTION)):
                 return
         stack.kill(name, signal.SIGCONT)
         time.sleep(0.005)  # it comes a few statements further, else it is stopped where it was
-    raise AssertionError("the worker was never in the middle of a statement")
+    raise AssertionError("the worker was never in the middle of a transaction")
 
 
 def test_a_stopped_worker_that_comes_back_after_its_lease_does_no_harm(
@@ -63,7 +63,7 @@ def test_a_stopped_worker_that_comes_back_after_its_lease_does_no_harm(
     stack.kill("worker 2", signal.SIGSTOP)  # the first one shall have all the work
     senders = Senders(stack.base_url)
     wait_until(lambda: Trace.objects.exists(), 60, "work")
-    stop = _stop_in_mid_statement if sql.is_postgres() else stop_between_writes
+    stop = _stop_in_mid_transaction if sql.is_postgres() else stop_between_writes
     stop(stack, "worker 1")
     stack.kill("worker 2", signal.SIGCONT)
     accepted = senders.finish()
