@@ -99,6 +99,9 @@ class Place:
     def __init__(self, slug: str) -> None:
         self.space = make.workspace(slug)
         self.flow = make.published(make.order_document(), self.space)
+        keep: make.Node = ("last", "filter.state", {"key": "event.id"})
+        inbox: make.Node = ("in", "producer.http", {})
+        make.published(make.document("keeper", [inbox, keep], ["in:out last"]), self.space)
         channels.create(self.space.pk, "shared")
         self.channel = Channel.objects.get(workspace=self.space, slug="shared")
         Connection.objects.create(workspace=self.space, name="hub", sealed=seal("s3cret"))
@@ -130,6 +133,7 @@ class Place:
             "<str:slug>": "orders",
             "<int:number>": "1",
             "<str:name>": "hub",
+            "<str:node>": "last",
             "<str:node_type>": "filter.condition",
             "<str:position>": "-".join(map(str, self.place[:3])),
             "<str:ref>": f"{reading.pk}-{self.place.partition}-{self.place.offset}",
@@ -139,6 +143,8 @@ class Place:
         names = dict(self.names)
         if route.startswith("api/v1/channels/"):
             names["<str:slug>"] = "shared"
+        if "<str:node>" in route:
+            names["<str:slug>"] = "keeper"
         if route.startswith("api/v1/dead-letters/"):
             names["<int:number>"] = str(self.letter.pk)
         if route.startswith("api/v1/dead-letters/redrives/"):

@@ -63,7 +63,7 @@ def listed(
 
     `shape` makes the rows of a page, so that what belongs to them takes one query, not one each.
     """
-    kind: type = str if field in ("slug", "name") else int
+    kind: type = str if field in ("slug", "name", "key") else int
     beyond = Beyond(*(_decode(request, kind) or ()))
     limit = limit_of(request)
     things, is_more = keyset.page(found, field, beyond, limit, newest_first=newest_first)

@@ -1,13 +1,25 @@
 """What do nodes remember? Reading it; writing is part of each commit."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import orjson
+from django.db.models import Q, QuerySet
 
 from workflows.engine.event import JSON
-from workflows.storage import sql
+from workflows.models import NodeState
+from workflows.storage import dbclock, sql
 
 _CHUNK = 400
+
+
+class Kept(NamedTuple):
+    """A value that a node keeps under a key. Moments are Unix seconds."""
+
+    key: str
+    value: JSON
+    at: float  # when the event was accepted that it comes from
+    until: float | None  # None: it is never forgotten
 
 
 def load(flow_id: int, node: str, keys: Sequence[str]) -> dict[str, JSON]:
@@ -32,3 +44,16 @@ def version(flow_id: int, node: str) -> int:
         "SELECT version FROM workflows_memory WHERE flow_id = %s AND node = %s", (flow_id, node)
     )
     return int(rows[0][0]) if rows else 0
+
+
+def kept(flow_id: int, node: str, key: str | None = None) -> QuerySet[NodeState]:
+    """What a node of the type `filter.state` remembers and hasn't forgotten; of that key alone."""
+    is_known = Q(expires_at=None) | Q(expires_at__gt=dbclock.now())
+    found = NodeState.objects.filter(is_known, flow_id=flow_id, node=node)
+    return found if key is None else found.filter(key=key)
+
+
+def read_kept(rows: Sequence[NodeState]) -> list[Kept]:
+    """The values in these rows."""
+    read = [(row, orjson.loads(bytes(row.value))) for row in rows]
+    return [Kept(row.key, known["value"], known["at"], row.expires_at) for row, known in read]

@@ -1,7 +1,7 @@
 """Keep the last value of each key.
 
 Every event goes on; the value that was kept before can be put into it. The value is kept under the
-key as it reads, so that it can be looked up.
+key as it reads, and programs look it up at `/api/v1/flows/{slug}/nodes/{node}/values?key=…`.
 """
 
 from collections.abc import Iterator
