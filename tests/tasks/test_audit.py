@@ -289,3 +289,13 @@ def test_a_long_backlog_is_checked_round_by_round(monkeypatch: pytest.MonkeyPatc
         rounds += 1
     assert rounds == 4
     assert sum(CursorCheck.objects.values_list("checked", flat=True)) == 35
+
+
+def test_a_round_ends_soon_and_the_next_one_looks_at_what_it_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sweep, "_ROUND_SECONDS", 0.0)
+    for slug in ("one", "two"):
+        make.published(make.order_document(slug))
+    assert [audit() for _ in range(3)] == [1, 1, 0]
+    assert FlowCheck.objects.count() == 2

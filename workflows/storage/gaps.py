@@ -12,7 +12,7 @@ import orjson
 from workflows.storage import sql
 
 _MOST_GAPS = 20  # of a cursor; nearer ones are taken together
-AGAIN = 20_000  # traces of a flow that one look counts again
+AGAIN = 4_000  # traces of a flow that one look counts again
 
 Span = tuple[int, int]  # offsets: from, until
 

@@ -22,6 +22,7 @@ from workflows.storage import (
     work,
 )
 from workflows.tasks import clock, health
+from workflows.tasks.asking import ask_for
 from workflows.tasks.audit import audit as run_audit
 from workflows.tasks.drain import drain_slice
 from workflows.tasks.nudge import nudge
@@ -37,6 +38,8 @@ logger = logging.getLogger(__name__)
 
 _STOP_SECONDS = 8.0
 _INDEX_SECONDS = 0.2  # of each sweep
+_AUDITS = 10  # rounds a second, while flows are due
+_AUDIT_SECONDS = 1.0
 _waker: Waker | None = None
 
 
@@ -85,7 +88,7 @@ def tick() -> None:
     looked for."""
     fire()
     sweep()
-    audit()
+    audit(_AUDITS)
     health.report("timers")
 
 
@@ -101,10 +104,12 @@ def sweep() -> None:
 
 
 @shared_task(name="workflows.audit")
-def audit() -> None:
-    """Check that everything is accounted for, a little at a time."""
+def audit(rounds: int) -> None:
+    """Check that everything is accounted for, a little at a time: after each round whatever else
+    has been asked for meanwhile is done first."""
     close_old_connections()
-    run_audit()
+    if run_audit() and rounds > 1:
+        ask_for(audit, rounds - 1, seconds=_AUDIT_SECONDS)
 
 
 @shared_task(name="workflows.prune")

@@ -5,7 +5,6 @@ and give it back with the moment when it is due again. The timers ask for what i
 message or a dead worker only delays it. `tasks.rerun` is how its letters run again.
 """
 
-import logging
 import time
 from collections.abc import Iterable
 from itertools import takewhile
@@ -13,9 +12,8 @@ from itertools import takewhile
 from workflows.storage import deadletters, redriveorder, redrivework
 from workflows.storage.redrivework import Lost, Progress, Run
 from workflows.tasks import crashes, rerun
+from workflows.tasks.asking import ask_for
 from workflows.tasks.owner import owner
-
-logger = logging.getLogger(__name__)
 
 _BATCH = 100  # letters a commit
 _SLICE_SECONDS = 0.5
@@ -31,10 +29,7 @@ def ask(run_ids: Iterable[int]) -> None:
     from workflows.tasks.jobs import redrive
 
     for run_id in run_ids:
-        try:
-            redrive.apply_async((run_id,), retry=False, expires=_MESSAGE_SECONDS)
-        except Exception as problem:  # redis and kombu raise many kinds; all mean "not now"
-            logger.warning("redrive %d is left to the timers: %s", run_id, problem)
+        if not ask_for(redrive, run_id, seconds=_MESSAGE_SECONDS):
             return
 
 

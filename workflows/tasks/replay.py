@@ -22,6 +22,7 @@ from workflows.storage.plans import PlanMissing, load_plan
 from workflows.storage.ranges import Batch
 from workflows.storage.replaywork import Job
 from workflows.tasks import shadow
+from workflows.tasks.asking import ask_for
 from workflows.tasks.context import Publisher, Surroundings, event_of
 from workflows.tasks.owner import owner
 from workflows.tasks.process import announce, performer
@@ -155,8 +156,5 @@ def ask(replay_ids: Iterable[int]) -> None:
     from workflows.tasks.jobs import replay
 
     for replay_id in replay_ids:
-        try:
-            replay.apply_async((replay_id,), retry=False, expires=_MESSAGE_SECONDS)
-        except Exception as problem:  # redis and kombu raise many kinds; all mean "not now"
-            logger.warning("replay %d is left to the timers: %s", replay_id, problem)
+        if not ask_for(replay, replay_id, seconds=_MESSAGE_SECONDS):
             return
