@@ -7,7 +7,7 @@ when the taker dies: the row is simply due again.
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from workflows.storage import sql
+from workflows.storage import dbclock, sql
 from workflows.storage.parts import TraceRef
 
 HELD_LEASE_SECONDS = 10.0
@@ -52,10 +52,23 @@ class TakenHeld(NamedTuple):
     attempt: int
 
 
+def _present() -> tuple[str, list[object]]:
+    """The moment up to which rows are due, as SQL and its parameters. SQLite's own clock counts
+    milliseconds: by it, what a process has just parked isn't due before the next one, and the only
+    look that follows may come sooner."""
+    return (sql.now_sql(), []) if sql.is_postgres() else ("%s", [dbclock.now()])
+
+
+def _any_due(table: str) -> bool:
+    """Cheap: asked before a write transaction is begun."""
+    now, params = _present()
+    return bool(sql.fetch(f"SELECT 1 FROM {table} WHERE due_at <= {now} LIMIT 1", params))
+
+
 def _due(table: str, limit: int, busy: Collection[tuple[int, str]]) -> tuple[str, list[object]]:
     """A sub-select of the rows to take. `busy` (flow, node) pairs are passed over."""
-    now = sql.now_sql()
-    skip, params = "", []
+    now, params = _present()
+    skip = ""
     for flow_id, node in busy:
         skip += " AND NOT (d.flow_id = %s AND d.node = %s)"
         params += [flow_id, node]
@@ -127,10 +140,8 @@ def postpone_destination(workspace_id: int, destination: str, until: float) -> N
 
 
 def effects_due() -> bool:
-    """Whether any effect could be taken now. Cheap: asked before a write transaction is begun."""
-    return bool(
-        sql.fetch(f"SELECT 1 FROM workflows_effect WHERE due_at <= {sql.now_sql()} LIMIT 1")
-    )
+    """Whether any effect is due, those of paused flows included."""
+    return _any_due("workflows_effect")
 
 
 def give_back_effects(owner: str, uncalled: Sequence[tuple[int, int, int]]) -> None:
@@ -159,7 +170,7 @@ def hand_back_effects(owner: str) -> int:
 
 def take_held(owner: str, limit: int) -> list[TakenHeld]:
     """Take up to `limit` held arrivals whose moment has come."""
-    if not sql.fetch(f"SELECT 1 FROM workflows_held WHERE due_at <= {sql.now_sql()} LIMIT 1"):
+    if not _any_due("workflows_held"):
         return []
     due, params = _due("workflows_held", limit, ())
     rows = sql.fetch(

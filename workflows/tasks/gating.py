@@ -23,7 +23,7 @@ from workflows.tasks.owner import owner
 THRESHOLD = 20  # failures in a row
 _MOST_COUNTED = 10_000  # destinations; addresses may come from events
 _FRESH_SECONDS = 0.5
-_TICK_SECONDS = 0.002  # SQLite's clock counts milliseconds: what is due isn't so a moment before
+_TICK_SECONDS = 0.002  # by which a process may take the database's clock to be further than it is
 
 
 class Breakers:
