@@ -60,6 +60,37 @@ def test_what_a_flow_derives_and_publishes_names_its_cause_and_the_first_of_the_
     assert (again.event["correlationid"], again.event["hops"]) == ("e1", 2)
 
 
+@pytest.mark.parametrize(
+    ("node", "config", "port"),
+    [
+        ("filter.delay", {"seconds": 1}, "out"),
+        ("filter.window", {"seconds": 60}, "out"),
+        ("filter.absence", {"quiet_seconds": 60}, "absent"),
+    ],
+)
+def test_the_chain_goes_on_through_time(node: str, config: dict[str, Any], port: str) -> None:
+    plan = _plan(
+        [
+            ("in", "producer.manual", {}),
+            ("wait", node, config),
+            ("out", "consumer.channel", {"channel": "a"}),
+        ],
+        ["in:out wait", f"wait:{port} out"],
+    )
+    came = {"correlationid": "e0", "causationid": "e0", "hops": 3}
+    event = make_event(1).replace(traceparent=PARENT, extensions=came)
+    surroundings = FakeSurroundings()
+    first = run(plan, surroundings, arrivals=[Arrival(0, "in", event)])
+    surroundings.commit(first)
+    (held,) = first.held
+    surroundings.now = held.due
+    walk = run(plan, surroundings, released=[(held.arrival, held.due)])
+    (published,) = [ask.effect for ask in walk.inside if isinstance(ask.effect, Publish)]
+    body = published.event
+    assert (body["correlationid"], body["hops"], body["traceparent"]) == ("e0", 4, PARENT)
+    assert body["causationid"] != "e0", "what was held, or what was made of it, led to it"
+
+
 def _context(event: Event, node: str = "k") -> NodeContext:
     ctx = NodeContext({"workspace": "main", "flow": "f"}, node, Views())
     ctx.point_at(Arrival(0, node, event))

@@ -6,6 +6,8 @@ are played: their answers come when, and as, hypothesis wants.
 """
 
 import itertools
+import json
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -26,7 +28,18 @@ from hypothesis.stateful import (
 from tests import make
 from tests.accounting import assert_balanced
 from workflows.engine.effects import Reply
-from workflows.models import Alarm, Cursor, DeadLetter, Effect, Flow, Gate, Held, Redrive, Trace
+from workflows.models import (
+    Alarm,
+    Cursor,
+    DeadLetter,
+    Effect,
+    Flow,
+    Gate,
+    Held,
+    NodeState,
+    Redrive,
+    Trace,
+)
 from workflows.storage import cursors, publishing
 from workflows.storage.parked import BEHIND
 from workflows.storage.parts import Fenced
@@ -107,8 +120,8 @@ class Hand:
 
 
 class Road(RuleBasedStateMachine):
-    """One flow, ordered by key: a filter, a delay, a call; and a branch that only logs. Or one
-    without order and delay, whose calls are made before the commit."""
+    """One flow, ordered by key: a filter, a delay, a call; and a branch that counts and logs. Or
+    one without order, delay and memory, whose calls are made before the commit."""
 
     events = Bundle("events")
 
@@ -128,12 +141,13 @@ class Road(RuleBasedStateMachine):
             ("big", "filter.condition", {"condition": "event.data.amount > 100"}),
             ("wait", "filter.delay", {"seconds": 60}),
             ("call", "consumer.http", {"url": "https://example.org/", "retry": retry}),
+            ("count", "filter.counter", {"key": "event.data.key"}),
             ("seen", "consumer.log", {}),
         ]
-        wires = ["in:out big", "big:match wait", "wait:out call", "in:out seen"]
+        wires = ["in:out big", "big:match wait", "wait:out call", "in:out count", "count:out seen"]
         if acts:
-            wires[1:3] = ["big:match call"]
-            del nodes[2]
+            wires[1:] = ["big:match call", "in:out seen"]
+            nodes = [node for node in nodes if node[0] not in ("wait", "count")]
         self.body = {
             **make.document(f"road-{next(_slugs)}", nodes, wires),
             "settings": {"ordering": "none" if acts else "key"},
@@ -351,6 +365,11 @@ class Road(RuleBasedStateMachine):
             assert trace.delivered + trace.dead == 1 + passes, event_id
             if passes:
                 assert event_id in self.taken | dead, f"{event_id} was lost"
+        if not self.acts:
+            counts = Counter(key for key, _ in self.accepted.values())
+            kept = NodeState.objects.filter(flow=self.flow, node="count")
+            remembered = [json.loads(bytes(row.value))["n"] for row in kept]
+            assert sorted(remembered) == sorted(counts.values()), "each event was counted once"
         assert not Effect.objects.filter(flow=self.flow).exists()
         assert not Held.objects.filter(flow=self.flow).exists()
         if not Redrive.objects.exists():

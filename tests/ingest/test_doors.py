@@ -3,6 +3,8 @@
 import hashlib
 import hmac
 import json
+import urllib.error
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -142,6 +144,12 @@ def test_a_full_inbox_answers_429_and_says_when_to_come_back(doors: Stack) -> No
 
     wait_until(full, 20)
     assert "Try again" in make.post(url, {"data": 1}, token)[1]["detail"]
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    request = urllib.request.Request(url, b"{}", headers, method="POST")
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request, timeout=30)
+    with refused.value as answer:
+        assert int(answer.headers["Retry-After"]) > 0
 
 
 def _signed_flow(signature: str, **more: str) -> str:

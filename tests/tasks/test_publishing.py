@@ -7,9 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from django.db import connections
 
 from tests import make
+from tests.accounting import assert_balanced
+from tests.servers import wait_until
+from tests.sink import Sink
 from tests.tasks.due import drain
-from workflows.models import FlowVersion, Subscription, Trace
+from workflows.models import Effect, FlowVersion, Held, Subscription, Trace
 from workflows.storage import accounting, cursors, flows, publishing
+from workflows.tasks import jobs
 from workflows.tasks.drain import drain_slice
 
 EVENTS, VERSIONS = 3_000, 8
@@ -74,3 +78,34 @@ def test_going_back_is_publishing_an_older_document_again() -> None:
     flows.set_paused(flow, False)
     drain(flow)
     assert list(Trace.objects.values_list("version", "state")) == [(3, "ok")]
+
+
+def test_what_is_held_or_tried_again_is_finished_by_the_version_that_took_it(sink: Sink) -> None:
+    def body(path: str) -> dict[str, object]:
+        call = {"url": f"{sink.url}/{path}", "retry": {"first_seconds": 60, "jitter": 0}}
+        nodes: list[make.Node] = [
+            ("in", "producer.http", {}),
+            ("wait", "filter.delay", {"seconds": 3_600}),
+            ("late", "consumer.http", call),
+            ("soon", "consumer.http", call),
+        ]
+        return make.document("orders", nodes, ["in:out wait", "wait:out late", "in:out soon"])
+
+    def is_parked() -> bool:
+        return Effect.objects.filter(attempt=1, owner="").exists()
+
+    sink.answer = lambda call: (503, {}, b"")
+    flow = make.published(body("old"))
+    make.append(flow, [make.event("a")])
+    drain(flow)
+    wait_until(is_parked)
+    publishing.publish(flow, body("new"))
+    sink.answer = lambda call: (200, {}, b"")
+    Effect.objects.update(due_at=0)
+    Held.objects.update(due_at=0, until=0)
+    jobs.tick()
+    wait_until(lambda: Trace.objects.get().state == "ok")
+    assert [call.path for call in sink.calls] == ["/old"] * 3
+    assert len({call.key for call in sink.calls}) == 2, "the retry has the key of the first call"
+    assert Trace.objects.get().version == 1
+    assert_balanced(flow)
