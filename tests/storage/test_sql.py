@@ -33,6 +33,11 @@ def test_an_array_has_values_of_one_type(values: list[object]) -> None:
         Array(values)
 
 
+def test_whole_numbers_among_floats_arrive_as_the_same_numbers() -> None:
+    rows = [(1,), (0.5,), (None,), (-7,)]
+    assert [tuple(row) for row in sql.find_many("SELECT * FROM v", "n", rows)] == rows
+
+
 def test_a_column_without_any_value_is_stored_as_null() -> None:
     rows = [(1, "n", key, b"{}", None) for key in "ab"]
     sql.insert_many("workflows_nodestate", "flow_id, node, key, value, expires_at", rows)

@@ -14,16 +14,16 @@ Partition = tuple[int, int]  # (channel, partition)
 
 
 # PostgreSQL's UPDATE takes its locks in any order; this takes them sorted, by the way (see `lock`).
-_LOCK_AND_ADVANCE = """, locked AS (
+# `v` says which heads go on, and by how many; the answer is as they were before.
+LOCKED = """locked AS (
     SELECT h.channel_id, h."partition" FROM workflows_head h
     JOIN v ON h.channel_id = v.c AND h."partition" = v.p
     ORDER BY h.channel_id, h."partition" FOR UPDATE OF h
-)
-UPDATE workflows_head AS h SET head = head + v.n FROM v, locked
-WHERE h.channel_id = v.c AND h."partition" = v.p
-AND locked.channel_id = v.c AND locked."partition" = v.p
-RETURNING h.channel_id, h."partition", h.head - v.n
-"""
+)"""
+ADVANCE_LOCKED = """UPDATE workflows_head AS h SET head = head + v.n FROM v, locked
+    WHERE h.channel_id = v.c AND h."partition" = v.p
+    AND locked.channel_id = v.c AND locked."partition" = v.p
+    RETURNING h.channel_id AS c, h."partition" AS p, h.head - v.n AS head"""
 
 
 def take(wanted: Sequence[Partition]) -> list[tuple[int, int]]:
@@ -49,7 +49,7 @@ def _advance(rows: list[tuple[int, int, int]]) -> dict[Partition, int]:
     """
     match = 'channel_id = v.c AND "partition" = v.p'
     if sql.is_postgres():
-        found = sql.find_many(_LOCK_AND_ADVANCE, "c, p, n", rows)
+        found = sql.find_many(f", {LOCKED} {ADVANCE_LOCKED}", "c, p, n", rows)
     else:
         told = sql.find_many(
             "SELECT json_group_array(json_array(v.c, v.p, head)) FROM v"

@@ -51,7 +51,8 @@ _KINDS = {
 
 
 class Array:
-    """The parameter. TypeError for values that aren't all of one type; None is NULL."""
+    """The parameter. Whole numbers among floats are sent as floats, and None as NULL. TypeError for
+    any other values that aren't all of one type."""
 
     __slots__ = ("data", "kind")
 

@@ -8,23 +8,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from workflows.storage import sql
+from workflows.storage.heads import ADVANCE_LOCKED, LOCKED
 from workflows.storage.postgres.arrays import Array
 
 # The heads are locked in their order, by everybody, before any name is claimed, in its order: the
 # join with `moved` has to be complete before the names are sorted (see `heads.lock`).
 _STORE = """
 WITH v AS (SELECT * FROM unnest(%s, %s, %s) AS v(c, p, n)),
-locked AS (
-    SELECT h.channel_id, h."partition" FROM workflows_head h
-    JOIN v ON h.channel_id = v.c AND h."partition" = v.p
-    ORDER BY h.channel_id, h."partition" FOR UPDATE OF h
-),
-moved AS (
-    UPDATE workflows_head AS h SET head = head + v.n FROM v, locked
-    WHERE h.channel_id = v.c AND h."partition" = v.p
-    AND locked.channel_id = v.c AND locked."partition" = v.p
-    RETURNING h.channel_id AS c, h."partition" AS p, h.head - v.n AS head
-),
+{locked},
+moved AS ({advance}),
 fresh AS (
     SELECT e.*, moved.head + e.nth AS o
     FROM unnest(%s, %s, %s, %s, %s, %s, %s, %s, %s)
@@ -49,7 +41,9 @@ marked AS (
     FROM unnest(%s, %s, %s, %s, %s) AS m(c, p, nth, field_id, digest)
     JOIN moved ON moved.c = m.c AND moved.p = m.p
 )"""
-_PLAIN, _WITH_MARKS = _STORE.format(marked=""), _STORE.format(marked=_MARKED)
+_PLAIN, _WITH_MARKS = (
+    _STORE.format(locked=LOCKED, advance=ADVANCE_LOCKED, marked=marked) for marked in ("", _MARKED)
+)
 
 
 def store(
