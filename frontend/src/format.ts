@@ -45,7 +45,6 @@ export const timeInFull = (at: string): string => exactTime.format(new Date(at))
 export const STATES: Readonly<Record<RowState, { word: string; icon: string }>> = {
   ok: { word: "Done", icon: "circle-check" },
   failed: { word: "Failed", icon: "circle-x" },
-  held: { word: "Held", icon: "hourglass" },
   filtered: { word: "Filtered", icon: "circle-slash" },
   running: { word: "Running", icon: "loader" },
   queued: { word: "Queued", icon: "circle-dashed" },

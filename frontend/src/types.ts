@@ -118,7 +118,7 @@ export interface Totals {
   readonly wires: Readonly<Record<string, number>>;
 }
 
-export type RowState = "queued" | "running" | "held" | "ok" | "filtered" | "failed";
+export type RowState = "queued" | "running" | "ok" | "filtered" | "failed";
 
 export interface Row {
   readonly id: string;

@@ -24,7 +24,7 @@ function Path({ row, doc }: { row: Row; doc: FlowDocument }) {
   return (
     <ol className="path" title={title}>
       {ids.map((id, index) => {
-        const isEnd = index === ids.length - 1 && (row.state === "failed" || row.state === "held");
+        const isEnd = index === ids.length - 1 && row.state === "failed";
         return (
           <li key={index} data-state={isEnd ? row.state : undefined}>
             {nameOf(doc, id)}
