@@ -79,6 +79,6 @@ class Measure:
 
 
 def _place(name: str) -> tuple[int, str]:
-    """What each request is worth first, then what is done for a group of them."""
+    """What is done for each request first, then what is done for a group of them."""
     name = name.removeprefix(_LOOP)
     return (_ORDER.index(name) if name in _ORDER else len(_ORDER), name)

@@ -15,10 +15,10 @@ from typing import Any
 import uvloop
 
 from tests.bench import page
-from tests.bench.__main__ import CONNECTIONS, Sink, running_sink, to_the_end, with_sink
 from tests.bench.load import Body, Target, closed_loop, order
 from tests.bench.processes import spent, usage
 from tests.bench.product import LOG, Document, Product, order_flow, running_product
+from tests.bench.rates import CONNECTIONS, Sink, running_sink, to_the_end, with_sink
 
 Row = list[object]
 Measured = Callable[[int], Iterator[Row]]

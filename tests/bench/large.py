@@ -21,11 +21,11 @@ import uvloop
 
 from tests import servers
 from tests.bench import page
-from tests.bench.__main__ import CONNECTIONS, Sink, latency, running_sink, to_the_end
 from tests.bench.load import closed_loop, order
 from tests.bench.looks import looks, time_looks
 from tests.bench.processes import spent, usage
 from tests.bench.product import Product, measured_flows, running_product, using_database
+from tests.bench.rates import CONNECTIONS, Sink, latency, running_sink, to_the_end
 from tests.servers import ROOT, wait_until
 
 BAR = 1.2

@@ -15,10 +15,10 @@ from typing import NamedTuple
 import uvloop
 
 from tests.bench import page
-from tests.bench.__main__ import CONNECTIONS, running_sink
 from tests.bench.load import closed_loop, order
 from tests.bench.processes import usage
 from tests.bench.product import Product, running_product
+from tests.bench.rates import CONNECTIONS, running_sink
 from tests.servers import wait_until
 
 BOUND_KIB = 1_024  # more of one process by 100,000 events

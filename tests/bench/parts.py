@@ -12,10 +12,11 @@ from typing import Any
 
 from tests.bench import page
 from tests.bench.own import own_installation
+from tests.bench.rates import running_sink
 
 GROUPS = (1, 10, 40, 200)
 _SMALL = 8.0  # µs, whatever the group
-EVENTS = 2_000  # of each size of group, at least 20 groups
+EVENTS = 2_000  # of each size of group, but at least 20 groups and at most 500
 Costs = dict[str, float]  # part -> microseconds an event, in the order in which they come
 
 
@@ -50,14 +51,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", action="store_true", help="into docs/performance.md")
     words = parser.parse_args()
-    with own_installation():
+    with own_installation(), running_sink() as sink:
         from tests.bench import bydoor, bydrain, byeffect
 
         tables: list[tuple[str, Any]] = [
             ("Web process: from the socket to the answer", bydoor.Measure()),
             ("Worker process: from the log to the trace (W2)", bydrain.Measure()),
             ("Engine, by hop", bydrain.Hops()),
-            ("Worker process: what a call adds (W1), for each call", byeffect.Measure()),
+            ("Worker process: what a call adds (W1), for each call", byeffect.Measure(sink)),
         ]
         text = "\n\n".join(as_table(title, measure(one)) for title, one in tables)
     page.show("parts", text, words.write)
