@@ -4,22 +4,25 @@ import itertools
 import threading
 import time
 from collections import Counter as Tally
+from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
 
 from tests import make
 from tests.accounting import assert_balanced
 from tests.sink import Sink
-from workflows.models import Effect, Flow, Trace
+from workflows.models import Effect, Event, Flow, Trace
 from workflows.storage import cursors
 from workflows.tasks.inhand import LIMIT
 
-EVENTS = 2_000
+EVENTS, KEYS = 2_000, 50
 
 
-def flow_to(sink: Sink) -> Flow:
+def flow_to(sink: Sink, ordering: str = "none") -> Flow:
     consumer = ("call", "consumer.http", {"url": f"{sink.url}/orders", "timeout_seconds": 2})
-    return make.published(make.order_document(consumer=consumer))
+    body = make.order_document(consumer=consumer)
+    body["nodes"][0]["config"]["key"] = "event.data.who"
+    return make.published({**body, "settings": {"ordering": ordering}})
 
 
 class Senders:
@@ -41,7 +44,8 @@ class Senders:
     def _send(self, i: int) -> None:
         event_id = f"e{i}"
         # Every other event passes the filter; a refused or broken request is sent again.
-        event = {"id": event_id, "data": {"amount": 150 if i % 2 else 50}}
+        data = {"amount": 150 if i % 2 else 50, "who": f"w{i % KEYS}"}
+        event = {"id": event_id, "data": data}
         for attempt in itertools.count(i):
             try:
                 url = self._urls[attempt % len(self._urls)]
@@ -80,3 +84,18 @@ def check(flow: Flow, accepted: list[str], sink: Sink, deaths: int) -> None:
     assert repeats <= LIMIT * deaths, f"{repeats} repeats"
     assert not Effect.objects.exists()
     assert_balanced(flow)
+
+
+def check_order(sink: Sink) -> None:
+    """The calls of each key came in the order of the log; a repeat only before the next one."""
+    called: defaultdict[str, list[str]] = defaultdict(list)
+    for call in sink.calls:
+        who, event_id = call.json["data"]["who"], call.json["id"]
+        if called[who][-1:] != [event_id]:
+            called[who].append(event_id)
+    passed = {event_id for ids in called.values() for event_id in ids}
+    logged: defaultdict[str, list[str]] = defaultdict(list)
+    for key, event_id in Event.objects.order_by("offset").values_list("key", "event_id"):
+        if event_id in passed:
+            logged[key].append(event_id)
+    assert called == logged

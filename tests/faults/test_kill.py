@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests import make, servers
-from tests.faults.load import EVENTS, Senders, all_done, check, flow_to
+from tests.faults.load import EVENTS, Senders, all_done, check, check_order, flow_to
 from tests.faults.stopping import stop_between_writes
 from tests.servers import Stack, wait_until
 from tests.sink import Sink
@@ -55,10 +55,11 @@ def _stop_in_mid_transaction(stack: Stack, name: str) -> None:
     raise AssertionError("the worker was never in the middle of a transaction")
 
 
+@pytest.mark.parametrize("ordering", ["none", "key"])
 def test_a_stopped_worker_that_comes_back_after_its_lease_does_no_harm(
-    stack: Stack, sink: Sink
+    stack: Stack, sink: Sink, ordering: str
 ) -> None:
-    flow = flow_to(sink)
+    flow = flow_to(sink, ordering)
     stack.start(workers=2)
     stack.kill("worker 2", signal.SIGSTOP)  # the first one shall have all the work
     senders = Senders(stack.base_url)
@@ -72,6 +73,8 @@ def test_a_stopped_worker_that_comes_back_after_its_lease_does_no_harm(
     stack.kill("worker 1", signal.SIGCONT)
     wait_until(lambda: not Effect.objects.exists(), 20)
     check(flow, accepted, sink, deaths=1)
+    if ordering == "key":
+        check_order(sink)
 
 
 def test_killing_valkey_in_mid_run_loses_nothing(
