@@ -8,6 +8,7 @@ times. Half of the events are filtered, half of the flows call an address, one e
 
 import argparse
 import itertools
+import math
 import time
 from collections import Counter
 from functools import cache
@@ -104,7 +105,7 @@ def _customers(partitions: int) -> list[list[str]]:
 def fill(events: int, flow_ids: list[int]) -> None:
     """Spread so many events over these flows; the first three get a tenth each."""
     flows = [Flow(flow_id) for flow_id in flow_ids]
-    blocks = max(1, events // BLOCK)
+    blocks = math.ceil(events / BLOCK)
     favoured = itertools.cycle(flows[:3])
     others = itertools.cycle(flows[3:] or flows)
     begun, first = time.perf_counter(), time.time() - DAYS * 86_400
@@ -113,7 +114,7 @@ def fill(events: int, flow_ids: list[int]) -> None:
         flow.add(min(BLOCK, events - i * BLOCK), first + i * DAYS * 86_400 / blocks)
         if (i + 1) % max(1, blocks // 10) == 0:
             taken = time.perf_counter() - begun
-            print(f"{(i + 1) * BLOCK:,} events after {taken:,.0f} s", flush=True)
+            print(f"{min(events, (i + 1) * BLOCK):,} events after {taken:,.0f} s", flush=True)
 
 
 def prepare(flows: int, sink: str) -> list[int]:

@@ -7,10 +7,9 @@ the machine; microseconds of processor hardly do.
 
 import argparse
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import uvloop
 
@@ -21,7 +20,6 @@ from tests.bench.product import LOG, Document, Product, order_flow, running_prod
 from tests.bench.rates import CONNECTIONS, Sink, running_sink, to_the_end, with_sink
 
 Row = list[object]
-Measured = Callable[[int], Iterator[Row]]
 
 
 def loaded(product: Product, name: object, target: Target, events: int, body: Body) -> Row:
@@ -173,8 +171,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="eventflow-growth-") as name, running_sink() as sink:
         with product_of_its_own(Path(name), sink) as growth:
             for one in [one for one in TABLES if one in chosen]:
-                rows: Any = getattr(growth, one)
-                texts[one] = page.table([TABLES[one], *_HEAD], list(rows(words.events)))
+                rows: Iterator[Row] = getattr(growth, one)(words.events)
+                texts[one] = page.table([TABLES[one], *_HEAD], list(rows))
                 print(texts[one], flush=True)
         if "workers" in chosen:
             head = ["workers", *_HEAD, "W1 events/s", "web, µs", "worker, µs"]

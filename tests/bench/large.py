@@ -29,6 +29,7 @@ from tests.bench.rates import CONNECTIONS, Sink, latency, running_sink, to_the_e
 from tests.servers import ROOT, wait_until
 
 BAR = 1.2
+WARM = 2_000  # events
 PLACES = {"sqlite": "stored events", "postgres": "stored events on PostgreSQL"}
 Figures = dict[str, float]
 
@@ -49,12 +50,12 @@ def fill(home: Home) -> None:
 
 def work(product: Product, sink: Sink, events: int, prefix: str) -> Figures:
     """W2 at full speed, then W1 at fifty calls a second."""
-    uvloop.run(closed_loop(product.target("w2"), order(f"{prefix}warm"), 2_000, CONNECTIONS))
-    before = product.done()
-    wait_until(lambda: product.done() == product.done(), 60)
-    started, n = usage(product.pid), product.done()
+    was = product.done()
+    uvloop.run(closed_loop(product.target("w2"), order(f"{prefix}warm"), WARM, CONNECTIONS))
+    wait_until(lambda: product.done() >= was + WARM, 60)
+    started = usage(product.pid)
     load = uvloop.run(closed_loop(product.target("w2"), order(prefix), events, CONNECTIONS))
-    done = to_the_end(load, product.done, max(n, before) + events)
+    done = to_the_end(load, product.done, was + WARM + events)
     costs = spent(started, usage(product.pid), events)
     batch = uvloop.run(closed_loop(product.batches(), order(f"{prefix}b"), 2_000, 1, batch=100))
     assert batch.accepted == 2_000

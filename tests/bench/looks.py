@@ -13,8 +13,6 @@ from tests.bench.processes import usage
 from tests.bench.product import Product
 
 TIMES = 20
-
-
 Asked = dict[str, tuple[str, bool]]  # by name: a path, and whether it is a page (else of the API)
 
 

@@ -9,6 +9,7 @@ import argparse
 import tempfile
 import threading
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -59,6 +60,8 @@ def slope(points: Sequence[tuple[float, float]]) -> float:
 
 
 def send(product: Product, events: int, sampler: Sampler) -> None:
+    """Send so many events; the sampler is told how many of them are done."""
+    uncalled = 0
     for start in range(0, events, _PORTION):
         n = min(_PORTION, events - start)
         called = n // CALLED
@@ -66,8 +69,13 @@ def send(product: Product, events: int, sampler: Sampler) -> None:
         assert not uvloop.run(load).refused
         load = closed_loop(product.target("w2"), order(f"b{start}"), n - called, CONNECTIONS)
         assert not uvloop.run(load).refused
+        uncalled += n - called
+        wait_until(partial(_is_done, product, uncalled), 300, f"the end of {uncalled} events of W2")
         sampler.events = start + n
-    wait_until(lambda: product.done("w2") >= events - events // CALLED, 300, "the end of W2")
+
+
+def _is_done(product: Product, events: int) -> bool:
+    return product.done("w2") >= events
 
 
 def as_table(samples: Sequence[Sample], events: int) -> str:

@@ -15,7 +15,7 @@ from tests import servers
 
 @contextlib.contextmanager
 def own_installation() -> Iterator[Path]:
-    """The home. Call it once in a process, before anything of Django is imported."""
+    """The home. Call it once in a process, before Django's settings are read."""
     home = Path(tempfile.mkdtemp(prefix="eventflow-bench-"))
     try:
         adopt(home)

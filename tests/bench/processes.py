@@ -25,13 +25,14 @@ def usage(supervisor: int) -> dict[str, Usage]:
             if int(fields[1]) != supervisor:
                 continue
             name = _name((folder / "cmdline").read_bytes())
+            if not name:  # another one, or one that has ended and isn't waited for yet
+                continue
             kib = _own_kib((folder / "status").read_text())
         except OSError:  # it has ended
             continue
-        if name:
-            before = out.get(name, Usage(0.0, 0))
-            seconds = (int(fields[11]) + int(fields[12])) / _TICK
-            out[name] = Usage(before.seconds + seconds, before.kib + kib)
+        before = out.get(name, Usage(0.0, 0))
+        seconds = (int(fields[11]) + int(fields[12])) / _TICK
+        out[name] = Usage(before.seconds + seconds, before.kib + kib)
     return out
 
 

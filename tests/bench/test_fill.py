@@ -13,12 +13,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_everything_that_was_filled_in_is_accounted_for() -> None:
-    fill(8_000, prepare(4, "http://127.0.0.1:9"))
+    fill(7_500, prepare(4, "http://127.0.0.1:9"))
     for flow in Flow.objects.all():
         assert_balanced(flow)
         assert accounting.examine(flow.pk, 10_000).findings == []
-    assert Event.objects.count() == Trace.objects.count() == 8_000
-    assert DeadLetter.objects.count() == 40
+    assert Event.objects.count() == Trace.objects.count() == 7_500
+    assert DeadLetter.objects.count() == 37
     assert Effect.objects.count() == 0
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import page
+from tests.bench import __main__, growth, large, page
 from tests.bench.memory import BOUND_KIB, PROCESSES, Sample, as_table, slope
 
 
@@ -30,6 +30,14 @@ def test_every_place_on_the_page_is_closed() -> None:
     text = page.PAGE.read_text()
     begun = re.findall(r"<!-- (?!end of )(.*?) -->", text)
     assert begun == re.findall(r"<!-- end of (.*?) -->", text)
+    assert len(begun) == len(set(begun))
+
+
+def test_every_command_has_a_place_for_its_figures() -> None:
+    grown = {f"growth: {name}" for name in (*growth.TABLES, "workers")}
+    others = {"parts", "memory", *__main__.PLACES.values(), *large.PLACES.values()}
+    text = page.PAGE.read_text()
+    assert {name for name in grown | others if f"<!-- {name} -->" not in text} == set()
 
 
 def _samples(grows_by: int) -> list[Sample]:
