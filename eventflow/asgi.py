@@ -1,4 +1,8 @@
-"""The ASGI application: lean doors, sockets, and Django behind them."""
+"""The ASGI application: lean doors, sockets, and Django behind them.
+
+`uvicorn eventflow.asgi:application --http eventflow.asgi:DoorProtocol` serves it. Without that
+protocol, and by other servers, the doors are slower.
+"""
 
 import os
 from typing import Any
@@ -9,6 +13,7 @@ from django.core.asgi import get_asgi_application
 
 django_application = get_asgi_application()
 
+from workflows.ingest.protocol import DoorProtocol as DoorProtocol
 from workflows.ingest.views import doors
 from workflows.live.routing import sockets
 

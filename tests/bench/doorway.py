@@ -6,7 +6,7 @@ Real sockets, real parsing, real answers; only the client's own work is left out
 import asyncio
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from uvicorn.config import Config
@@ -15,26 +15,21 @@ from uvicorn.server import ServerState
 
 
 class Doorway:
-    """Serves an ASGI application on so many connections. Make it within a running loop."""
+    """Serves an ASGI application on so many connections, or does without it where a protocol knows
+    how. Make it within a running loop."""
 
-    def __init__(self, app: Any) -> None:
-        self._inner = app
+    def __init__(self, app: Any, protocol: type[HttpToolsProtocol]) -> None:
         self._left = 0
         self._done = asyncio.Event()
         self._clients: list[socket.socket] = []
         self._config = Config(
-            self._app,
-            interface="asgi3",
-            http="httptools",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
+            app, interface="asgi3", lifespan="off", log_config=None, access_log=False
         )
         self._config.load()
         self._state = ServerState()
+        self._protocol = _that_tells(protocol, self._answered)
 
-    async def _app(self, scope: Any, receive: Any, send: Any) -> None:
-        await self._inner(scope, receive, send)
+    def _answered(self) -> None:
         self._left -= 1
         if not self._left:
             self._done.set()
@@ -45,7 +40,7 @@ class Doorway:
             client, server = socket.socketpair()
             self._clients.append(client)
             await loop.connect_accepted_socket(
-                lambda: HttpToolsProtocol(self._config, self._state, {}), server
+                lambda: self._protocol(self._config, self._state, {}), server
             )
 
     async def serve(self, requests: Sequence[bytes]) -> float:
@@ -69,18 +64,20 @@ class Doorway:
             client.close()
 
 
+def _that_tells(
+    protocol: type[HttpToolsProtocol], answered: Callable[[], None]
+) -> type[HttpToolsProtocol]:
+    class Telling(protocol):  # type: ignore[misc, valid-type]
+        def on_response_complete(self) -> None:
+            super().on_response_complete()
+            answered()
+
+    return Telling
+
+
 def request(path: str, body: str, token: str) -> bytes:
     """As `tests.bench.load` sends it."""
     return (
         f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}"
     ).encode()
-
-
-async def nothing(scope: Any, receive: Any, send: Any) -> None:
-    """An application that reads the body and says yes: what is left is the server's own work."""
-    while (await receive()).get("more_body"):
-        pass
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"2")]
-    await send({"type": "http.response.start", "status": 202, "headers": headers})
-    await send({"type": "http.response.body", "body": b"{}"})

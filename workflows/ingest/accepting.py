@@ -11,6 +11,7 @@ from workflows.ingest import reading
 from workflows.ingest.problems import Problem
 from workflows.ingest.reading import Read
 from workflows.storage.channels import ChannelRow
+from workflows.storage.doors import Inbox
 from workflows.storage.log import Incoming, Position, digest_of, partition_of
 
 
@@ -26,6 +27,34 @@ class Caller(NamedTuple):
 
     workspace_id: int
     workspace: str
+
+
+class Admitted(NamedTuple):
+    """The events of one request, checked. Those that are good are to be stored."""
+
+    caller: Caller
+    items: Sequence[Incoming | Problem]
+    good: Sequence[Incoming]
+    notes: Mapping[int, str]  # by the event's place in the request
+    subscription_id: int | None  # the only reader, where that is known
+    wait: tuple[Inbox, float] | None = None  # for whose reply, and how many seconds
+
+
+def admit(
+    caller: Caller,
+    channel: ChannelRow,
+    read: Sequence[Read],
+    atomic: bool,
+    subscription_id: int | None,
+) -> Admitted:
+    """Raises Problem when nothing is to be stored: all are bad, or one is and the request is
+    atomic."""
+    notes: dict[int, str] = {}
+    items = [incoming_of(channel, one, i, notes) for i, one in enumerate(read)]
+    good = [item for item in items if isinstance(item, Incoming)]
+    if not good or (atomic and len(good) < len(items)):
+        raise _refusal(items)
+    return Admitted(caller, items, good, notes, subscription_id)
 
 
 def incoming_of(
@@ -57,15 +86,10 @@ def incoming_of(
     )
 
 
-def answer_of(
-    caller: Caller,
-    items: Sequence[Incoming | Problem],
-    places: Sequence[Position],
-    subscription_id: int | None,
-    notes: Mapping[int, str],
-) -> Response:
+def answer_of(admitted: Admitted, places: Sequence[Position]) -> Response:
     """202, or 207 when some were bad: one entry for each event, in order. An event that several
     flows may read has several traces: its `trace_url` is the event's page, which lists them."""
+    caller, items, _, notes, subscription_id, _ = admitted
     entries: list[dict[str, Any]] = []
     following = iter(places)
     duplicates = bad = 0
@@ -97,19 +121,12 @@ def answer_of(
     return Response(207 if bad else 202, orjson.dumps(body))
 
 
-def refusal_of(items: Sequence[Incoming | Problem]) -> Response:
-    """Nothing was stored: all were bad, or one was and the request is atomic."""
-    problems = [item for item in items if isinstance(item, Problem)]
+def _refusal(items: Sequence[Incoming | Problem]) -> Problem:
+    problems = [(i, item) for i, item in enumerate(items) if isinstance(item, Problem)]
     if len(items) == 1:
-        problem = problems[0]
-    else:
-        problem = Problem(
-            422,
-            f"{len(problems)} of {len(items)} events are bad; none was stored.",
-            events=[
-                {"index": i, **item.as_dict()}
-                for i, item in enumerate(items)
-                if isinstance(item, Problem)
-            ],
-        )
-    return Response(problem.status, problem.body(), "application/problem+json")
+        return problems[0][1]
+    return Problem(
+        422,
+        f"{len(problems)} of {len(items)} events are bad; none was stored.",
+        events=[{"index": i, **problem.as_dict()} for i, problem in problems],
+    )

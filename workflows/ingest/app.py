@@ -9,8 +9,8 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from workflows.ingest.accepting import Caller, Response
-from workflows.ingest.cache import Cache
+from workflows.ingest.accepting import Admitted, Caller, Response
+from workflows.ingest.cache import Cache, warm
 from workflows.ingest.door import Door
 from workflows.ingest.problems import Problem
 from workflows.ingest.reading import BODY_BYTES
@@ -47,26 +47,21 @@ class Doors:
 
     @staticmethod
     def takes(scope: Scope) -> bool:
+        return scope["path"].startswith(_HOOK) or Doors.wants_token(scope)
+
+    @staticmethod
+    def wants_token(scope: Scope) -> bool:
+        """Whether it is for a door at which programs show a token, and has one to show."""
         path = scope["path"]
-        if path.startswith(_HOOK):
-            return True
         if scope["method"] != "POST" or not (path == _EVENTS or _TRIGGER.match(path)):
             return False
         return any(name == b"authorization" for name, _ in scope["headers"])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            headers = {
-                name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
-            }
-            response = await self._respond(scope, headers, receive)
-        except Problem as problem:
-            response = problem_response(problem)
-        except Exception:
-            log.exception("a door failed")
-            response = problem_response(
-                Problem(503, "The events could not be stored; none was accepted. Try again.")
-            )
+            response = await self._respond(scope, headers_of(scope), receive)
+        except Exception as problem:
+            response = refusal_of(problem)
         await _reply(send, response)
 
     async def _respond(self, scope: Scope, headers: dict[str, str], receive: Receive) -> Response:
@@ -76,15 +71,20 @@ class Doors:
                 raise Problem(405, "Webhooks are POSTed.", headers={"Allow": "POST"})
             body = await read_body(headers, receive)
             return await self.door.hook(path[len(_HOOK) :], headers, body)
-        caller = await self._authorise(headers)
+        await warm(lambda: self._authorise(headers))  # before a stranger's body is read
         body = await read_body(headers, receive)
+        return await self.door.accept(lambda: self.admit(path, query, headers, body))
+
+    def admit(self, path: str, query: str, headers: dict[str, str], body: bytes) -> Admitted:
+        """What may be stored of a request to a door that wants a token. Raises Problem and Cold."""
+        caller = self._authorise(headers)
         if path == _EVENTS:
-            return await self.door.events(caller, query, headers, body)
+            return self.door.admit_events(caller, query, headers, body)
         match = _TRIGGER.match(path)
         assert match is not None
-        return await self.door.trigger(caller, match[1], query, headers, body)
+        return self.door.admit_trigger(caller, match[1], query, headers, body)
 
-    async def _authorise(self, headers: dict[str, str]) -> Caller:
+    def _authorise(self, headers: dict[str, str]) -> Caller:
         kind, _, token = headers["authorization"].partition(" ")
         if kind.lower() != "bearer" or not token.strip():
             raise Problem(
@@ -92,7 +92,7 @@ class Doors:
                 "Send a token: Authorization: Bearer ef_…",
                 headers={"WWW-Authenticate": "Bearer"},
             )
-        row = await self._tokens.get(token.strip()[:200])
+        row = self._tokens.known(token.strip()[:200])
         if row is None:
             raise Problem(
                 401,
@@ -130,6 +130,21 @@ async def read_body(headers: dict[str, str], receive: Receive) -> bytes:
     return b"".join(parts)
 
 
+def headers_of(scope: Scope) -> dict[str, str]:
+    """A request's headers, by lower-case name."""
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+
+
+def refusal_of(problem: BaseException) -> Response:
+    """The answer to a request that failed. What isn't a Problem is logged."""
+    if isinstance(problem, Problem):
+        return problem_response(problem)
+    log.error("a door failed", exc_info=problem)
+    return problem_response(
+        Problem(503, "The events could not be stored; none was accepted. Try again.")
+    )
+
+
 def problem_response(problem: Problem) -> Response:
     headers = problem.more.pop("headers", {})
     return Response(
@@ -137,15 +152,20 @@ def problem_response(problem: Problem) -> Response:
     )
 
 
-async def _reply(send: Send, response: Response) -> None:
-    headers = [
+def fields_of(response: Response) -> list[tuple[bytes, bytes]]:
+    """An answer's header fields."""
+    return [
         (b"content-type", response.content_type.encode("latin-1")),
         (b"content-length", str(len(response.body)).encode()),
         (b"x-content-type-options", b"nosniff"),
+        *(
+            (name.lower().encode("latin-1"), value.encode("latin-1"))
+            for name, value in response.headers
+        ),
     ]
-    headers += [
-        (name.lower().encode("latin-1"), value.encode("latin-1"))
-        for name, value in response.headers
-    ]
+
+
+async def _reply(send: Send, response: Response) -> None:
+    headers = fields_of(response)
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": response.body})

@@ -10,7 +10,8 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 
 from django.db import close_old_connections
 
@@ -25,9 +26,9 @@ _MOST_IN_LOOP = 128  # events: some 3 ms
 _SLOW_SECONDS = 0.02  # a commit that takes longer is the thread's affair, as is one that fails
 _REST_SECONDS = 5.0  # and all that follow for so long
 
-_Future = asyncio.Future[list[Position]]
-_Waiting = tuple[Sequence[Incoming], asyncio.AbstractEventLoop, _Future]
-_Answered = tuple[_Future, list[Position]]
+Outcome = list[Position] | BaseException
+Told = Callable[[Outcome], None]
+_Waiting = tuple[Sequence[Incoming], asyncio.AbstractEventLoop, Told]
 
 
 class Appender:
@@ -41,15 +42,20 @@ class Appender:
         threading.Thread(target=self._run, name="append", daemon=True).start()
 
     async def append(self, batch: Sequence[Incoming]) -> list[Position]:
-        """Where each event lies. When this returns, all are on disk and their readers nudged."""
+        """Where each event lies. When this returns, all are on disk."""
+        future: asyncio.Future[list[Position]] = asyncio.get_running_loop().create_future()
+        self.submit(batch, partial(_settle, future))
+        return await future
+
+    def submit(self, batch: Sequence[Incoming], tell: Told) -> None:
+        """Have it stored. The running loop calls `tell`, which doesn't raise, with where each event
+        lies, all of them on disk, or with what went wrong."""
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[list[Position]] = loop.create_future()
         arrived = self._arrived.get(loop)
         if arrived is None:
             arrived = self._arrived[loop] = []
             loop.call_soon(self._hand_over, loop, 0)
-        arrived.append((batch, loop, future))
-        return await future
+        arrived.append((batch, loop, tell))
 
     def _hand_over(self, loop: asyncio.AbstractEventLoop, before: int) -> None:
         """Commit what has come in once a turn of the loop brings nothing more, so that groups are
@@ -78,7 +84,7 @@ class Appender:
             self._leave_to_the_thread()
         if places is None:
             return False
-        _answer(zip((one[2] for one in waiting), _shared_out(waiting, places), strict=True))
+        _tell_each(zip(waiting, _shared_out(waiting, places), strict=True))
         self._nudge(places)
         return True
 
@@ -105,14 +111,14 @@ class Appender:
                 for one in waiting:
                     self._commit([one])
                 return
-            _, loop, future = waiting[0]
-            loop.call_soon_threadsafe(_fail, future, problem)
+            _, loop, tell = waiting[0]
+            loop.call_soon_threadsafe(tell, problem)
             return
-        by_loop: dict[asyncio.AbstractEventLoop, list[_Answered]] = {}
+        by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Waiting, list[Position]]]] = {}
         for one, own in zip(waiting, _shared_out(waiting, places), strict=True):
-            by_loop.setdefault(one[1], []).append((one[2], own))
-        for loop, answered in by_loop.items():  # one call into each, however many wait there
-            loop.call_soon_threadsafe(_answer, answered)
+            by_loop.setdefault(one[1], []).append((one, own))
+        for loop, told in by_loop.items():  # one call into each, however many wait there
+            loop.call_soon_threadsafe(_tell_each, told)
         self._nudge(places)
 
     def _nudge(self, places: list[Position]) -> None:
@@ -126,12 +132,15 @@ def _shared_out(waiting: list[_Waiting], places: list[Position]) -> Iterator[lis
         start += len(batch)
 
 
-def _answer(answered: Iterable[_Answered]) -> None:
-    for future, places in answered:
-        if not future.done():  # the client may have gone away
-            future.set_result(places)
+def _tell_each(told: Iterable[tuple[_Waiting, list[Position]]]) -> None:
+    for (_, _, tell), places in told:
+        tell(places)
 
 
-def _fail(future: _Future, problem: BaseException) -> None:
-    if not future.done():
-        future.set_exception(problem)
+def _settle(future: asyncio.Future[list[Position]], outcome: Outcome) -> None:
+    if future.done():  # the client may have gone away
+        return
+    if isinstance(outcome, BaseException):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)

@@ -4,15 +4,40 @@ Bounded, negative answers included; many requests that miss at once share one lo
 """
 
 import asyncio
+import math
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 from typing import Generic, TypeVar
 
 from django.db import close_old_connections
 
+_begun: ContextVar[float] = ContextVar("begun", default=math.inf)  # the `warm` around this
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
+
+
+class Cold(Exception):
+    """A cache doesn't know (any more) what is asked; `load` makes it learn that."""
+
+    def __init__(self, load: Callable[[], Awaitable[object]]) -> None:
+        self.load = load
+
+
+async def warm(work: Callable[[], V]) -> V:
+    """What `work` returns once the caches know all that it asks for. What they learn meanwhile is
+    known until it returns, however long the look-ups take."""
+    outer = _begun.set(time.monotonic())
+    try:
+        while True:
+            try:
+                return work()
+            except Cold as cold:
+                await cold.load()
+    finally:
+        _begun.reset(outer)
+
 
 _threads = ThreadPoolExecutor(2, thread_name_prefix="lookup")
 
@@ -32,25 +57,32 @@ class Cache(Generic[K, V]):
 
     def __init__(self, load: Callable[[K], V], seconds: float = 2.0, limit: int = 10_000) -> None:
         self._load, self._seconds, self._limit = load, seconds, limit
-        self._known: dict[K, tuple[float, V]] = {}
+        self._known: dict[K, tuple[float, V]] = {}  # since when, monotonic
         self._asking: dict[K, asyncio.Future[V]] = {}
 
-    async def get(self, key: K) -> V:
-        """The answer, at most `seconds` old. Raises what `load` raises; that isn't kept."""
+    def known(self, key: K) -> V:
+        """The answer, at most `seconds` old, or learnt since `warm` began. Or raises Cold."""
         known = self._known.get(key)
-        if known is not None and known[0] > time.monotonic():
-            return known[1]
+        if known is not None:
+            since, answer = known
+            if since > time.monotonic() - self._seconds or since >= _begun.get():
+                return answer
+        raise Cold(lambda: self.get(key))
+
+    async def get(self, key: K) -> V:
+        """A new answer. Raises what `load` raises; that isn't kept."""
         asking = self._asking.get(key)
         if asking is None:
-            asking = asyncio.ensure_future(in_thread(lambda: self._load(key)))
-            self._asking[key] = asking
-            asking.add_done_callback(lambda done: self._keep(key, done))
+            asking = self._asking[key] = asyncio.ensure_future(self._ask(key))
         return await asyncio.shield(asking)
 
-    def _keep(self, key: K, done: "asyncio.Future[V]") -> None:
-        self._asking.pop(key, None)
-        if done.cancelled() or done.exception() is not None:
-            return
+    async def _ask(self, key: K) -> V:
+        """Whoever sees this done finds the answer known."""
+        try:
+            answer = await in_thread(lambda: self._load(key))
+        finally:
+            del self._asking[key]
         if len(self._known) >= self._limit:
             self._known.clear()
-        self._known[key] = (time.monotonic() + self._seconds, done.result())
+        self._known[key] = (time.monotonic(), answer)
+        return answer

@@ -4,26 +4,26 @@ A 2xx is sent only when every event in it is on disk.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
 
 from workflows.ingest import reading
-from workflows.ingest.accepting import Caller, Response, answer_of, incoming_of, refusal_of
+from workflows.ingest.accepting import Admitted, Caller, Response, admit, answer_of
 from workflows.ingest.answers import Answers
-from workflows.ingest.appender import Appender
-from workflows.ingest.cache import Cache, in_thread
+from workflows.ingest.appender import Appender, Outcome
+from workflows.ingest.cache import Cache, in_thread, warm
 from workflows.ingest.problems import Problem
+from workflows.ingest.query import is_on, options_of, seconds_of
 from workflows.ingest.reading import Defaults, Read
 from workflows.storage import channels, cursors, disk, doors
 from workflows.storage.channels import ChannelRow
 from workflows.storage.doors import FlowDoor, HookDoor, Inbox
-from workflows.storage.log import Incoming, Position
+from workflows.storage.log import Position
 from workflows.storage.plans import load_plan
 
-_MOST_WAIT = 60.0  # seconds
 _RETRY_AFTER = "5"
 _RETRY_LATER = "60"  # somebody has to free disk space first
 # A token in the wrong header is likely to be the right one.
@@ -48,51 +48,72 @@ class Door:
         self._hooks: Cache[str, HookDoor | None] = Cache(doors.hook_door, seconds=1.0)
         self._lags: Cache[str, dict[int, int]] = Cache(lambda _: cursors.lag_of_channels(), 1.0)
 
-    async def events(
+    async def accept(self, look: Callable[[], Admitted]) -> Response:
+        """Store what `look` admits, as soon as the caches know what it asks them, and answer; with
+        `?wait=` it is the flow's own reply. Raises Problem."""
+        admitted = await warm(look)
+        places = await self._appender.append(admitted.good)
+        answer = answer_of(admitted, places)
+        if admitted.wait is None or answer.status != 202:
+            return answer
+        return await self._wait(answer, places[0], *admitted.wait)
+
+    def accept_soon(
+        self, admitted: Admitted, tell: Callable[[Response | BaseException], None]
+    ) -> None:
+        """`accept` for callers who can't wait: the running loop calls `tell`. Nobody's reply is
+        waited for."""
+
+        def stored(outcome: Outcome) -> None:
+            if isinstance(outcome, BaseException):
+                tell(outcome)
+            else:
+                tell(answer_of(admitted, outcome))
+
+        self._appender.submit(admitted.good, stored)
+
+    def admit_events(
         self, caller: Caller, query: str, headers: Mapping[str, str], body: bytes
-    ) -> Response:
-        """`POST /api/v1/events?channel=…`"""
-        options = _options(query, ("channel", "atomic", "workspace"))
+    ) -> Admitted:
+        """`POST /api/v1/events?channel=…`. Raises Problem and Cold."""
+        options = options_of(query, ("channel", "atomic", "workspace"))
         slug = options.get("channel")
         if not slug:
             raise Problem(400, "Say which channel the events go to: ?channel=orders.")
-        channel = await self._channels.get((caller.workspace_id, slug))
+        channel = self._channels.known((caller.workspace_id, slug))
         if channel is None or channel.private:
             raise Problem(
                 404, f"There is no channel {slug[:60]!r}. Create it with POST /api/v1/channels."
             )
         defaults = Defaults(source=f"/w/{caller.workspace}/api", headers=headers)
         read = reading.read_events(headers, body, defaults)
-        answer, _ = await self._accept(caller, channel, read, _is_on(options, "atomic"), None)
-        return answer
+        return self._admit(caller, channel, read, is_on(options, "atomic"), None)
 
-    async def trigger(
+    def admit_trigger(
         self, caller: Caller, slug: str, query: str, headers: Mapping[str, str], body: bytes
-    ) -> Response:
-        """`POST /api/v1/flows/{slug}/trigger`, with `?wait=` the flow's own reply."""
-        options = _options(query, ("node", "wait", "atomic", "workspace"))
-        wait = _seconds(options.get("wait", "0"))
-        flow = await self._flows.get((caller.workspace_id, slug))
+    ) -> Admitted:
+        """`POST /api/v1/flows/{slug}/trigger`. Raises Problem and Cold."""
+        options = options_of(query, ("node", "wait", "atomic", "workspace"))
+        wait = seconds_of(options.get("wait", "0"))
+        flow = self._flows.known((caller.workspace_id, slug))
         if flow is None:
             raise Problem(404, f"There is no flow {slug[:60]!r} in this workspace.")
         inbox = _choose(flow, slug, options.get("node"))
-        channel = await self._inbox(caller.workspace_id, inbox)
+        channel = self._inbox(caller.workspace_id, inbox)
         defaults = Defaults(
             f"/w/{caller.workspace}/flows/{slug}", f"{slug}.triggered", headers=headers
         )
         read = reading.read_trigger(headers, body, defaults)
         if wait and len(read) != 1:
             raise Problem(422, "?wait= is for one event at a time.")
-        answer, places = await self._accept(
-            caller, channel, read, _is_on(options, "atomic"), inbox.subscription_id
+        admitted = self._admit(
+            caller, channel, read, is_on(options, "atomic"), inbox.subscription_id
         )
-        if not wait or answer.status != 202:
-            return answer
-        return await self._wait(answer, places[0], inbox, wait)
+        return admitted._replace(wait=(inbox, wait)) if wait else admitted
 
     async def hook(self, key: str, headers: Mapping[str, str], body: bytes) -> Response:
         """`POST /hooks/{key}`: no token; the address is secret, and the sender may have to sign."""
-        door = await self._hooks.get(key[:64])
+        door = await warm(lambda: self._hooks.known(key[:64]))
         if door is None:
             raise Problem(404, "There is no webhook at this address.")
         inbox = door.inbox
@@ -108,10 +129,13 @@ class Door:
             headers=headers,
         )
         read = _hook_events(headers, body, defaults, found)
-        channel = await self._inbox(door.workspace_id, inbox)
         caller = Caller(door.workspace_id, door.workspace)
-        answer, _ = await self._accept(caller, channel, read, False, inbox.subscription_id)
-        return answer
+
+        def look() -> Admitted:
+            channel = self._inbox(caller.workspace_id, inbox)
+            return self._admit(caller, channel, read, False, inbox.subscription_id)
+
+        return await self.accept(look)
 
     async def _verify(
         self, door: HookDoor, producer: Any, headers: Mapping[str, str], body: bytes
@@ -130,32 +154,26 @@ class Door:
         await in_thread(lambda: doors.reject(door.flow_id, node, refused, shown, body, now))
         raise Problem(401, refused)
 
-    async def _inbox(self, workspace_id: int, inbox: Inbox) -> ChannelRow:
-        channel = await self._channels.get((workspace_id, inbox.channel))
+    def _inbox(self, workspace_id: int, inbox: Inbox) -> ChannelRow:
+        channel = self._channels.known((workspace_id, inbox.channel))
         if channel is None:
             raise Problem(409, "The flow is being published right now: try again.")
         return channel
 
-    async def _accept(
+    def _admit(
         self,
         caller: Caller,
         channel: ChannelRow,
         read: Sequence[Read],
         atomic: bool,
-        subscription_id: int | None,  # the only reader, where that is known
-    ) -> tuple[Response, list[Position]]:
+        subscription_id: int | None,
+    ) -> Admitted:
         _check_room()
-        await self._check_lag(channel)
-        notes: dict[int, str] = {}
-        items = [incoming_of(channel, one, i, notes) for i, one in enumerate(read)]
-        good = [item for item in items if isinstance(item, Incoming)]
-        if not good or (atomic and len(good) < len(items)):
-            return refusal_of(items), []
-        places = await self._appender.append(good)
-        return answer_of(caller, items, places, subscription_id, notes), places
+        self._check_lag(channel)
+        return admit(caller, channel, read, atomic, subscription_id)
 
-    async def _check_lag(self, channel: ChannelRow) -> None:
-        lag = (await self._lags.get("all")).get(channel.id, 0)
+    def _check_lag(self, channel: ChannelRow) -> None:
+        lag = self._lags.known("all").get(channel.id, 0)
         if channel.blocks and lag >= channel.lag_limit:
             raise Problem(
                 429,
@@ -229,28 +247,3 @@ def _choose(flow: FlowDoor, slug: str, node: str | None) -> Inbox:
             return inbox
     names = ", ".join(inbox.node for inbox in flow.inboxes)
     raise Problem(404, f"The flow {slug} has no producer {node[:60]!r}; it has {names}.")
-
-
-def _options(query: str, known: tuple[str, ...]) -> dict[str, str]:
-    try:
-        options = dict(parse_qsl(query, keep_blank_values=True, max_num_fields=20))
-    except ValueError:
-        raise Problem(400, "The query has too many parameters.") from None
-    for name in options:
-        if name not in known:
-            raise Problem(400, f"Unknown query parameter {name[:40]!r}; known: {', '.join(known)}.")
-    return options
-
-
-def _is_on(options: Mapping[str, str], name: str) -> bool:
-    return options.get(name, "").lower() in ("1", "true", "yes")
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        raise Problem(400, "?wait= is a number of seconds.") from None
-    if not 0 <= seconds <= _MOST_WAIT:
-        raise Problem(400, f"?wait= may be 0 to {_MOST_WAIT:g} seconds.")
-    return seconds

@@ -26,10 +26,13 @@ async def _through(request: HttpRequest, slug: str | None) -> HttpResponse:
     query = request.META.get("QUERY_STRING", "")
     try:
         caller = await _authorise(request)
+        door, body = doors.door, request.body
         if slug is None:
-            answer = await doors.door.events(caller, query, headers, request.body)
+            answer = await door.accept(lambda: door.admit_events(caller, query, headers, body))
         else:
-            answer = await doors.door.trigger(caller, slug, query, headers, request.body)
+            answer = await door.accept(
+                lambda: door.admit_trigger(caller, slug, query, headers, body)
+            )
     except Problem as problem:
         answer = problem_response(problem)
     return _as_django(answer)

@@ -30,7 +30,14 @@ class Command:
 def web(host: str, port: int) -> Command:
     """The doors, pages, API and sockets."""
     options = ["--host", host, "--port", str(port), "--no-access-log", "--log-level", "warning"]
-    speed = ["--loop", "uvloop", "--http", "httptools", "--ws", "websockets-sansio"]
+    speed = [
+        "--loop",
+        "uvloop",
+        "--http",
+        "eventflow.asgi:DoorProtocol",
+        "--ws",
+        "websockets-sansio",
+    ]
     stop = ["--timeout-graceful-shutdown", "4"]
     module = [sys.executable, "-m", "uvicorn", "eventflow.asgi:application"]
     return Command("web", (*module, *options, *speed, *stop), stage=0, grace_seconds=6)
