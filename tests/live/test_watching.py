@@ -15,7 +15,13 @@ from workflows.live import consumers
 from workflows.live.routing import sockets
 from workflows.models import Membership
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("valkey")]
+# Sockets read by threads of the loop, which end with it and leave their connections open; that is a
+# warning with PostgreSQL, whenever the garbage collector comes by.
+pytestmark = [
+    pytest.mark.sqlite_alone,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("valkey"),
+]
 
 
 def _log_out(client: Client) -> None:

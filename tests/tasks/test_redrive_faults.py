@@ -9,7 +9,7 @@ from django.db import connection
 
 from tests import make
 from tests.servers import wait_until
-from tests.sink import Sink
+from tests.sink import Sink, Stall
 from tests.tasks.killing import Killed, kill_at
 from tests.tasks.replaying import drain, http, settled
 from workflows.models import DeadLetter, Flow, Redrive, Trace
@@ -83,9 +83,10 @@ def test_an_outcome_that_two_workers_see_counts_once(sink: Sink) -> None:
     make.append(flow, [make.event(f"e{n}") for n in range(4)])
     drain(flow)
     wait_until(lambda: DeadLetter.objects.count() == 4)
-    sink.answer = lambda call: (200, {}, b"")
+    sink.answer = stall = Stall()
     run = _all_of(flow)
-    redrive.work_on(run.pk)
+    redrive.work_on(run.pk)  # which ends before an outcome is known
+    stall.go_on.set()
     wait_until(lambda: settled(flow))
     Redrive.objects.update(due_at=0)
     slow = redrivework.take(run.pk, "slow")
