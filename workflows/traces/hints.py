@@ -76,6 +76,14 @@ class Hints:
             log.warning("hint not sent: %s", problem)
 
 
+def _leave_if_cancelled() -> None:
+    """channels_redis swallows a cancellation that comes while it connects; nobody asks twice, and
+    the process would wait for its own end."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
 async def listen() -> AsyncIterator[dict[str, Any]]:
     """Hints as they come, for ever. Reconnects by itself; what came meanwhile is lost."""
     while True:
@@ -84,6 +92,7 @@ async def listen() -> AsyncIterator[dict[str, Any]]:
         try:
             name = await layer.new_channel()
             await layer.group_add(GROUP, name)
+            _leave_if_cancelled()
             while True:
                 yield await layer.receive(name)
         except asyncio.CancelledError:
