@@ -1,13 +1,15 @@
 """HTTP effects against a real server: keep-alive, bounds, time-outs, redirects and the guard."""
 
 import asyncio
+import contextvars
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.sink import Sink, running_sink
+from tests.sink import Answer, Call, Sink, running_sink
+from workflows.connectors.base import Start, TooLate, start
 from workflows.connectors.guard import parse_networks
 from workflows.connectors.http import RESPONSE_LIMIT, HttpConnector
 from workflows.engine.effects import HttpRequest, Reply
@@ -124,3 +126,30 @@ def test_a_circle_of_redirects_ends(sink: Sink) -> None:
     reply = _perform(HttpRequest(method="POST", url=sink.url))
     assert not reply.ok
     assert len(sink.calls) <= 7
+
+
+def _perform_before(moment: float, request: HttpRequest) -> Reply:
+    context = contextvars.copy_context()
+    context.run(start.set, Start(moment))
+    return context.run(_perform, request)
+
+
+def test_a_call_whose_time_to_begin_is_over_when_it_is_to_go_out_does_not(sink: Sink) -> None:
+    with pytest.raises(TooLate):
+        _perform_before(
+            time.monotonic() - 0.001, HttpRequest(method="POST", url=sink.url, body="x")
+        )
+    assert sink.calls == []
+
+
+def test_a_call_that_has_begun_in_time_follows_a_redirect_later(sink: Sink) -> None:
+    def answer(call: Call) -> Answer:
+        if call.path == "/b":
+            return (200, {}, b"there")
+        time.sleep(0.6)  # until it would be too late to begin
+        return (307, {"Location": f"{sink.url}/b"}, b"")
+
+    sink.answer = answer
+    request = HttpRequest(method="POST", url=f"{sink.url}/a", body="x")
+    reply = _perform_before(time.monotonic() + 0.5, request)
+    assert reply.body == "there"

@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 from aiohttp.abc import ResolveResult
 
+from workflows.connectors.base import TooLate, start
 from workflows.connectors.guard import Network, may_call
 from workflows.engine.effects import HttpRequest, Reply
 
@@ -35,6 +36,18 @@ class _GuardedConnector(aiohttp.TCPConnector):
         return good
 
 
+class _TimelyRequest(aiohttp.ClientRequest):
+    """Looks at the time when its bytes are to go out: connecting takes some, and so do the other
+    requests of the same turn of the loop."""
+
+    async def write_bytes(self, writer: Any, conn: Any, content_length: int | None = None) -> None:
+        begun = start.get()
+        if begun is not None and begun.is_too_late():
+            conn.protocol.set_exception(TooLate())
+        else:
+            await super().write_bytes(writer, conn, content_length)
+
+
 class HttpConnector:
     """Performs `HttpRequest`s. One session for the process; connections are kept alive."""
 
@@ -46,6 +59,7 @@ class HttpConnector:
         connector = _GuardedConnector(self._allowed, limit=128, keepalive_timeout=30)
         self._session = aiohttp.ClientSession(
             connector=connector,
+            request_class=_TimelyRequest,
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": _USER_AGENT},
             auto_decompress=True,

@@ -41,7 +41,7 @@ class Group:
 
     def leave_out(self, uncalled: Sequence[InFlight]) -> None:
         """These don't get a turn before the commit."""
-        self._uncalled = {flight.number for flight in uncalled}
+        self._uncalled |= {flight.number for flight in uncalled}
         self._look_whether_ready()
 
     def unanswered(self) -> list[InFlight]:

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import uvloop
 
-from workflows.connectors.base import Connector
+from workflows.connectors.base import Connector, Start, TooLate, start
 from workflows.engine.effects import Reply
 from workflows.tasks.ahead import Group
 from workflows.tasks.inhand import InFlight, Room, Turns, Where
@@ -117,7 +117,7 @@ class Performer:
             if flight.known is not None:
                 self._settler.note(flight, flight.known)
             else:
-                self._call(flight, self._settler.note)
+                self._call(flight, self._note)
         if self._turns.is_waiting and not self._will_look:
             self._will_look = True
             self._loop.call_later(_LATE_LOOK_SECONDS, self._look_for_late)
@@ -146,28 +146,46 @@ class Performer:
         """Leave the rows of those who wait to whoever hands back all that this process has."""
         self.room.leave([flight.where for flight in self._turns.drop()])
 
-    def _call(self, flight: InFlight, note: Callable[[InFlight, Reply], None]) -> None:
+    def _call(self, flight: InFlight, note: Callable[[InFlight, Reply | None], None]) -> None:
         task = self._loop.create_task(self._perform(flight, note))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _perform(self, flight: InFlight, note: Callable[[InFlight, Reply], None]) -> None:
+    async def _perform(
+        self, flight: InFlight, note: Callable[[InFlight, Reply | None], None]
+    ) -> None:
+        """Tell `note` the reply; None if it was too late to call."""
         kind = type(flight.effect).__struct_config__.tag
+        start.set(Start(flight.start_before))  # in this task
+        reply: Reply | None
         try:
+            if time.monotonic() > flight.start_before:
+                raise TooLate
             reply = await self._connectors[str(kind)].perform(flight.effect, flight.key)
         except asyncio.CancelledError:  # the process ends: it is left to others
             self.room.leave([flight.where])
             raise
+        except TooLate:
+            reply = None
         except Exception as problem:
             log.exception("connector %s failed", kind)
             reply = Reply(ok=False, error="invalid", message=f"Internal error: {problem!r}")
         note(flight, reply)
 
-    def _note_early(self, group: Group, flight: InFlight, reply: Reply) -> None:
+    def _note(self, flight: InFlight, reply: Reply | None) -> None:
+        if reply is None:
+            self._turns.end([flight.where])
+        self._settler.note(flight, reply)
+
+    def _note_early(self, group: Group, flight: InFlight, reply: Reply | None) -> None:
         if not group.is_parked():
-            group.keep(flight.number, reply)
+            if reply is None:
+                self._turns.end([flight.where])
+                group.leave_out([flight])
+            else:
+                group.keep(flight.number, reply)
         elif (parked := group.by_row(flight)) is not None:
-            self._settler.note(parked, reply)
+            self._note(parked, reply)
         else:
             self.room.leave([flight.where])
             self._end([flight.where])
