@@ -1,10 +1,10 @@
 """kill -9, at any moment: nothing accepted is lost, and repeats stay within what was in flight."""
 
 import signal
-import time
 from pathlib import Path
 
 import pytest
+from django.db import transaction
 
 from tests import make, servers
 from tests.faults.load import EVENTS, Senders, all_done, check, check_order, flow_to
@@ -34,25 +34,24 @@ def test_killing_the_worker_and_the_web_process_loses_nothing(stack: Stack, sink
     check(flow, accepted, sink, deaths=1)
 
 
+_WAITS_FOR_A_TABLE = """
+    SELECT pid FROM pg_locks WHERE NOT granted AND relation = 'workflows_trace'::regclass
+"""
 _IN_MID_TRANSACTION = """
-    SELECT pid, state_change FROM pg_stat_activity
-    WHERE state <> 'idle' AND wait_event = 'ClientRead' AND backend_xid IS NOT NULL
+    SELECT 1 FROM pg_stat_activity
+    WHERE pid = %s AND state = 'idle in transaction' AND backend_xid IS NOT NULL
 """
 
 
 def _stop_in_mid_transaction(stack: Stack, name: str) -> None:
     """SIGSTOP a worker at the worst moment that PostgreSQL knows: it has written, holds locks, and
-    is waited for, between two statements or, seldom, in the middle of one."""
-    for _ in range(2_000):
+    is waited for. Only workers write traces: it is kept from that until it is stopped."""
+    with transaction.atomic():
+        sql.execute("LOCK TABLE workflows_trace IN SHARE MODE")
+        wait_until(lambda: sql.fetch(_WAITS_FOR_A_TABLE), 30, "the worker to write")
         stack.kill(name, signal.SIGSTOP)
-        seen = set(sql.fetch(_IN_MID_TRANSACTION))
-        if seen:
-            time.sleep(0.1)  # another process's statement would be over
-            if seen & set(sql.fetch(_IN_MID_TRANSACTION)):
-                return
-        stack.kill(name, signal.SIGCONT)
-        time.sleep(0.005)  # it comes a few statements further, else it is stopped where it was
-    raise AssertionError("the worker was never in the middle of a transaction")
+        [(pid,)] = sql.fetch(_WAITS_FOR_A_TABLE)
+    wait_until(lambda: sql.fetch(_IN_MID_TRANSACTION, [pid]), 10, "its statement to be done")
 
 
 @pytest.mark.parametrize("ordering", ["none", "key"])
