@@ -4,7 +4,11 @@ import multiprocessing
 import threading
 from pathlib import Path
 
-from workflows.storage.sqlite.lock import WriteLock
+import pytest
+from django.db import connection
+
+from workflows.storage import sql
+from workflows.storage.sqlite.lock import WriteLock, write_lock
 
 
 def test_waiting_threads_get_their_turn_in_the_order_they_came(tmp_path: Path) -> None:
@@ -92,3 +96,34 @@ def test_who_wont_wait_gets_the_turn_only_if_it_is_free(tmp_path: Path) -> None:
     other.release()
     assert one.acquire_at_once()
     one.release()
+
+
+def _asks(query: str, out: list[object]) -> None:
+    out.append(sql.find_many(query, "n", [(1,), (2,)]))
+    connection.close()
+
+
+@pytest.mark.sqlite_alone
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("query", "waits"),
+    [
+        ("SELECT v.n FROM v", False),
+        ("UPDATE workflows_flow SET paused = paused FROM v WHERE id = v.n RETURNING id", True),
+    ],
+)
+def test_of_statements_about_many_rows_only_those_that_write_wait_for_their_turn(
+    query: str, waits: bool
+) -> None:
+    lock = write_lock(str(connection.settings_dict["NAME"]))
+    out: list[object] = []
+    thread = threading.Thread(target=_asks, args=(query, out))
+    lock.acquire()
+    try:
+        thread.start()
+        thread.join(0.3 if waits else 20)
+        assert thread.is_alive() == waits
+    finally:
+        lock.release()
+    thread.join(20)
+    assert len(out) == 1

@@ -1,5 +1,7 @@
 """The backend itself: `BEGIN IMMEDIATE` waits for its turn, commit and rollback give it back."""
 
+import re
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +10,15 @@ from django.db.backends.sqlite3 import base
 from workflows.storage.sqlite.lock import WriteLock, write_lock
 
 _READS = ("SELECT", "PRAGMA", "EXPLAIN", "SAVEPOINT", "RELEASE", "ROLLBACK", "BEGIN", "COMMIT")
+_CHANGE = re.compile(r"\b(?:INSERT|UPDATE|DELETE|REPLACE)\b", re.IGNORECASE)
 
 
+@lru_cache(maxsize=1024)
 def _writes(query: str) -> bool:
-    return not query.lstrip().upper().startswith(_READS)
+    """One that begins with rows of its own, as those of `sql.find_many` do, may be either: it is a
+    read if it has no word of a change, be it as a name."""
+    start = query.lstrip()[:9].upper()
+    return bool(_CHANGE.search(query)) if start.startswith("WITH") else not start.startswith(_READS)
 
 
 class CursorWrapper(base.SQLiteCursorWrapper):

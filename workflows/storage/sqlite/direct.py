@@ -19,6 +19,7 @@ class Direct:
     def __init__(self, settings: dict[str, Any]) -> None:
         """`settings`: the database's, as Django has them."""
         self._path = str(settings["NAME"])
+        self._lock = write_lock(self._path)
         self._options = settings["OPTIONS"]
         self._connection: sqlite3.Connection | None = None
 
@@ -26,8 +27,7 @@ class Direct:
     def transaction(self) -> Iterator[sqlite3.Connection | None]:
         """A write transaction; None if somebody else is writing. Raises `sqlite3.Error`; then, or
         when something is raised within, nothing of it is written."""
-        lock = write_lock(self._path)
-        if not lock.acquire_at_once():
+        if not self._lock.acquire_at_once():
             yield None
             return
         try:
@@ -40,7 +40,7 @@ class Direct:
                 self._roll_back(connection)
                 raise
         finally:
-            lock.release()
+            self._lock.release()
 
     def _roll_back(self, connection: sqlite3.Connection) -> None:
         """Undo what has been begun, unless SQLite did so by itself, as it does on a full disk."""
