@@ -40,10 +40,16 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
             "type": self.type,
             "time": self.time,
         }
-        for name in _OPTIONAL:
-            value = getattr(self, name)
-            if value is not None:
-                out[name] = value
+        if self.subject is not None:
+            out["subject"] = self.subject
+        if self.datacontenttype is not None:
+            out["datacontenttype"] = self.datacontenttype
+        if self.dataschema is not None:
+            out["dataschema"] = self.dataschema
+        if self.partitionkey is not None:
+            out["partitionkey"] = self.partitionkey
+        if self.traceparent is not None:
+            out["traceparent"] = self.traceparent
         if self.extensions:
             out.update(self.extensions)
         if self.data_base64 is not None:
@@ -55,6 +61,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def from_dict(cls, body: dict[str, Any], accepted_at: float) -> Self:
         """Read back what `as_dict` wrote. Trusts its input: doors check before they store."""
+        is_plain = body.keys() <= _KNOWN  # by far the most frequent
         return cls(
             id=body["id"],
             source=body["source"],
@@ -68,7 +75,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
             dataschema=body.get("dataschema"),
             partitionkey=body.get("partitionkey"),
             traceparent=body.get("traceparent"),
-            extensions={k: v for k, v in body.items() if k not in _KNOWN},
+            extensions={} if is_plain else {k: v for k, v in body.items() if k not in _KNOWN},
         )
 
     def replace(self, **changes: Any) -> "Event":

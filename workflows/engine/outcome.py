@@ -41,7 +41,12 @@ def listen(begin: Begin, event: Event, ctx: Context, may_ask: bool) -> Said:
     said = Said()
     try:
         for result in begin(event, ctx):
-            if type(result) is tuple and _is_emission(result):
+            if (
+                type(result) is tuple
+                and len(result) == 2
+                and isinstance(result[0], str)
+                and isinstance(result[1], Event)
+            ):
                 said.emissions.append(result)
                 if len(said.emissions) > MOST_EMISSIONS:
                     says = f"The node made more than {MOST_EMISSIONS:,} events of one."
@@ -55,10 +60,6 @@ def listen(begin: Begin, event: Event, ctx: Context, may_ask: bool) -> Said:
     except Exception as error:
         said.failed = Failed(f"bug:{type(error).__name__}", str(error) or type(error).__name__)
     return said
-
-
-def _is_emission(result: tuple[object, ...]) -> bool:
-    return len(result) == 2 and isinstance(result[0], str) and isinstance(result[1], Event)
 
 
 def _note(said: Said, result: Result, may_ask: bool) -> None:

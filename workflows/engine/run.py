@@ -56,6 +56,7 @@ def run(
 class _Runner:
     def __init__(self, plan: Plan, surroundings: Surroundings, bounded: bool) -> None:
         self._plan, self._surroundings = plan, surroundings
+        self._most_hops = plan.most_hops
         self._walk = Walk()
         self._views = Views()
         self._sizes = Sizes(self._views.dict_of, bounded)
@@ -157,20 +158,17 @@ class _Runner:
         self, planned: PlannedNode, ctx: NodeContext, call: Call, said: Said, own_us: int
     ) -> None:
         event, turns = call.arrival.event, planned.loops and call.way == b"~released"
-        failed = said.failed or note_causes(
-            said, event, ctx, is_turn=turns, most=self._plan.most_hops
-        )
+        failed = said.failed or note_causes(said, event, ctx, is_turn=turns, most=self._most_hops)
         made = said.emissions
+        made_one = len(made) == 1
         if failed is None and (
-            (made and (made[0][1] is not event or len(made) > 1))
+            (made and not (made_one and made[0][1] is event))
             or said.inside
             or said.ask is not None
             or planned.keeps_state
         ):
             failed = self._measure(planned, ctx, call.arrival, said)
-        sent, unwired = (
-            ([], []) if failed else lead_on(planned, call.arrival, call.way, said.emissions)
-        )
+        sent, unwired = ([], []) if failed else lead_on(planned, call.arrival, call.way, made)
         if failed is None and self._counts[call.arrival.root] + len(sent) > MOST_ARRIVALS:
             says = f"One event led to more than {MOST_ARRIVALS:,} others in one run."
             failed = Failed("limit", says)
@@ -189,9 +187,9 @@ class _Runner:
             call,
             outcome,
             own_us,
-            ports=tuple([port for port, _ in said.emissions]),
+            ports=(made[0][0],) if made_one else tuple([port for port, _ in made]),
             why=why,
-            output=show_output(self._views, planned, call.arrival.event, said.emissions),
+            output=show_output(self._views, planned, event, made),
         )
 
     def _measure(

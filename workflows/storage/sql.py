@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from functools import cache, lru_cache
+from itertools import chain
 from typing import Any
 
 from django.db import connection, transaction
@@ -171,7 +172,7 @@ def _parts(rows: Sequence[Sequence[Any]]) -> Iterator[Sequence[Sequence[Any]]]:
 
 
 def _flat(rows: Sequence[Sequence[Any]]) -> list[Any]:
-    return [value for row in rows for value in row]
+    return [*chain.from_iterable(rows)]
 
 
 def _do(statement: str, params: Sequence[Any]) -> None:

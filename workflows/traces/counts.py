@@ -4,7 +4,7 @@ The names: "arrived"; an outcome; "out:<port>" for emissions; "in:wire" for what
 to a node; "in:again" for what repeated runs began with. Those with a colon are for the accounting.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from workflows.engine.plan import Plan
@@ -19,14 +19,17 @@ Counts = dict[tuple[str, int, str], int]  # (node, partition, name) -> how many
 def count(plan: Plan, partitions: Sequence[int], walk: Walk) -> Counts:
     """The counts of a walk; `partitions` tells in which one each root lies."""
     counts: defaultdict[tuple[str, int, str], int] = defaultdict(int)
-    for index, node in walk.arrived:
-        counts[node, partitions[index], "arrived"] += 1
-    for step in walk.steps:
-        partition = partitions[step.root]
-        if step.outcome in FINAL:
-            counts[step.node, partition, step.outcome] += 1
-        for port in step.ports:
-            counts[step.node, partition, f"out:{port}"] += 1
+    arrived = Counter([(node, partitions[index]) for index, node in walk.arrived])
+    for (node, partition), n in arrived.items():
+        counts[node, partition, "arrived"] = n
+    alike = Counter(
+        [(one.node, partitions[one.root], one.outcome, one.ports) for one in walk.steps]
+    )
+    for (node, partition, outcome, ports), n in alike.items():
+        if outcome in FINAL:
+            counts[node, partition, outcome] += n
+        for port in ports:
+            counts[node, partition, f"out:{port}"] += n
     for (target, partition), n in _carried(plan, counts).items():
         counts[target, partition, "in:wire"] = n
     return counts

@@ -79,7 +79,7 @@ def first_commit(
     opened, dead = byroot.opened(walk, len(roots)), byroot.failures(walk)
     published, answers = byroot.published(walk), recorded.of_walk(setting.plan, walk, replies)
     for i, (root, steps) in enumerate(zip(roots, byroot.steps(walk, len(roots)), strict=True)):
-        delivered = sum(step.outcome == "delivered" for step in steps)
+        delivered = [step.outcome for step in steps].count("delivered")
         failures = dead.get(i, [])
         part.traces.append(
             NewTrace(
@@ -122,7 +122,7 @@ def later_commit(
             TraceChange(
                 ref=root.ref,
                 open=opened[i] - root.closed,
-                delivered=sum(step.outcome == "delivered" for step in steps),
+                delivered=[step.outcome for step in steps].count("delivered"),
                 dead=len(failures),
                 ended_at=setting.now,
                 error=_error(failures),

@@ -6,7 +6,8 @@ The form: https://www.postgresql.org/docs/current/arrays.html and `array_recv` b
 """
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import psycopg
@@ -16,6 +17,7 @@ from psycopg.pq import Format
 
 _HEADER = struct.Struct("!iiIii")  # dimensions, has NULLs, type of an element, length, first index
 _NULL = struct.pack("!i", -1)
+_BOOL_PARTS = (b"\0\0\0\1\0", b"\0\0\0\1\1")
 _INT, _FLOAT = struct.Struct("!iq"), struct.Struct("!id")
 
 
@@ -25,18 +27,18 @@ class _Kind(NamedTuple):
     type: type
     oid: int
     array_oid: int
-    write: Callable[[Any], bytes]  # an element: its length in bytes, then itself
+    write: Callable[[Sequence[Any]], Iterable[bytes]]  # of each its length in bytes, then itself
 
 
-def _bytes(value: bytes) -> bytes:
-    return len(value).to_bytes(4, "big") + value
+def _bytes(values: Iterable[bytes]) -> Iterable[bytes]:
+    return [len(value).to_bytes(4, "big") + value for value in values]
 
 
-_INT8 = _Kind(int, 20, 1016, lambda value: _INT.pack(8, value))
-_FLOAT8 = _Kind(float, 701, 1022, lambda value: _FLOAT.pack(8, value))
-_TEXT = _Kind(str, 25, 1009, lambda value: _bytes(value.encode()))
+_INT8 = _Kind(int, 20, 1016, lambda values: map(_INT.pack, repeat(8), values))
+_FLOAT8 = _Kind(float, 701, 1022, lambda values: map(_FLOAT.pack, repeat(8), values))
+_TEXT = _Kind(str, 25, 1009, lambda values: _bytes(map(str.encode, values)))
 _BYTEA = _Kind(bytes, 17, 1001, _bytes)
-_BOOL = _Kind(bool, 16, 1000, lambda value: b"\0\0\0\1\1" if value else b"\0\0\0\1\0")
+_BOOL = _Kind(bool, 16, 1000, lambda values: map(_BOOL_PARTS.__getitem__, values))
 
 _NONE = type(None)
 _KINDS = {
@@ -61,11 +63,13 @@ class Array:
         kind = _KINDS.get(types - {_NONE})
         if kind is None:
             raise TypeError(f"no array of {sorted(one.__name__ for one in types)}")
-        write = kind.write
         if _NONE in types:
-            parts = [_NULL if value is None else write(value) for value in values]
+            written = iter(kind.write([value for value in values if value is not None]))
+            parts = [_NULL if value is None else next(written) for value in values]
+        elif len(values) > 1 and values.count(values[0]) == len(values):  # as many columns are
+            parts = [*kind.write(values[:1])] * len(values)
         else:
-            parts = [write(value) for value in values]
+            parts = [*kind.write(values)]
         self.kind = kind
         self.data = _HEADER.pack(1, _NONE in types, kind.oid, len(parts), 1) + b"".join(parts)
 
