@@ -27,6 +27,12 @@ def test_rows_arrive_as_they_were_sent(rows: list[tuple[Any, ...]]) -> None:
     assert [tuple(row) for row in sql.find_many("SELECT * FROM v", "a, b, c, d, e", rows)] == rows
 
 
+@pytest.mark.parametrize("count", [63, 64, 65, 255, 256, 257, 320, 700])
+def test_many_rows_arrive_in_their_order_whatever_their_number(count: int) -> None:
+    rows = [(n, f"k{n}") for n in range(count)]
+    assert [tuple(row) for row in sql.find_many("SELECT * FROM v", "n, k", rows)] == rows
+
+
 @pytest.mark.parametrize("values", [[1, "one"], [True, 1], [b"one", "one"], [object()]])
 def test_an_array_has_values_of_one_type(values: list[object]) -> None:
     with pytest.raises(TypeError, match="no array of"):

@@ -16,7 +16,7 @@ from django.db import connection, transaction
 from workflows.storage.postgres.arrays import Array
 from workflows.storage.sqlite.direct import Direct
 
-_ROWS = 64  # in one statement
+_ROWS = (256, 64)  # in one statement: so many while there are, then the rest
 _QUERIES = 100  # in one statement
 
 Row = Any  # a tuple of what the query selects; its reader knows the types
@@ -167,8 +167,15 @@ def _with_rows(
 
 
 def _parts(rows: Sequence[Sequence[Any]]) -> Iterator[Sequence[Sequence[Any]]]:
-    for start in range(0, len(rows), _ROWS):
-        yield rows[start : start + _ROWS]
+    """In large ones, for each statement has to get the interpreter lock back; and in few sizes, as
+    each size is a statement of its own, which is to be had prepared."""
+    start = 0
+    for size in _ROWS:
+        while len(rows) - start >= size:
+            yield rows[start : start + size]
+            start += size
+    if start < len(rows):
+        yield rows[start:]
 
 
 def _flat(rows: Sequence[Sequence[Any]]) -> list[Any]:
