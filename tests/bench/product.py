@@ -136,10 +136,11 @@ def using_database(url: str) -> Iterator[None]:
 
 @contextmanager
 def running_product(
-    folder: Path, sink: str, documents: list[Document] | None = None, workers: int = 1
+    folder: Path, sink: str, documents: list[Document] | None = None, workers: int = 0
 ) -> Iterator[Product]:
     """The supervisor with the home in `folder`, made if need be (and DATABASE_URL, if the caller
-    has one). `documents` are published; by default those of W1, W2 and W3."""
+    has one). `documents` are published; by default those of W1, W2 and W3. `workers`: as many as
+    `manage.py up` starts by itself if it is 0."""
     port, home = free_port(), folder / "home"
     environment = {
         **os.environ,
@@ -149,7 +150,7 @@ def running_product(
         "EVENTFLOW_DEMO": "0",
     }
     command = [sys.executable, "manage.py", "up", "--port", str(port), "--no-demo"]
-    command += ["--workers", str(workers)]
+    command += ["--workers", str(workers)] if workers else []
     if documents is None:
         documents = measured_flows(sink)
     with (folder / "eventflow.log").open("w") as log:

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers import ROOT, free_port, wait_until
+from workflows.management.commands.up import WORKERS
 from workflows.management.installation import answers_healthy
 from workflows.management.supervisor import next_pause
 
@@ -79,11 +80,19 @@ class Ups:
         self.home = folder / "home"
         self._started: list[Up] = []
 
-    def start(self, *words: str, home: Path | None = None, named: Path | None = None) -> Up:
-        """Another one, on the common home unless told otherwise."""
+    def start(
+        self,
+        *words: str,
+        home: Path | None = None,
+        named: Path | None = None,
+        spare: bool = True,
+    ) -> Up:
+        """Another one, on the common home unless told otherwise, and with a single worker if it
+        shall `spare` the processor."""
         if home is None and MIGRATED and not self.home.exists():
             self.home.mkdir(0o700)
             shutil.copy(MIGRATED, self.home / "eventflow.sqlite3")
+        words = ("--workers", "1", *words) if spare else words
         self._started.append(Up(home or self.home, free_port(), *words, named=named))
         return self._started[-1]
 
@@ -110,16 +119,17 @@ def ups(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ups]:
 
 
 def test_it_starts_everything_and_a_stop_leaves_nothing(ups: Ups, tmp_path: Path) -> None:
-    one = ups.start("--workers", "2", home=tmp_path / "home")
+    one = ups.start(home=tmp_path / "home", spare=False)
     one.wait_until_ready()
     assert answers_healthy("127.0.0.1", one.port)
     lines = one.processes().values()
-    for words in ("uvicorn eventflow.asgi", "w1@", "w2@", "eventflow beat", "valkey-server"):
+    workers = [f"w{number + 1}@" for number in range(WORKERS)]
+    for words in ("uvicorn eventflow.asgi", *workers, "eventflow beat", "valkey-server"):
         assert any(words in line for line in lines), words
     assert one.home.stat().st_mode & 0o777 == 0o700
     doors, *others = (
         os.getpriority(os.PRIO_PROCESS, one.pid_of(words) or 0)
-        for words in ("uvicorn", "w1@", "w2@", "eventflow beat")
+        for words in ("uvicorn", *workers, "eventflow beat")
     )
     assert min(others) > doors, "work gives way to the doors"
     assert one.end() == 0

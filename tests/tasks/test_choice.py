@@ -17,6 +17,7 @@ def _mine(partition: int, unread: int, attempts: int = 0) -> Unread:
 
 
 EIGHT = [_part(n, 100 - n) for n in range(8)]
+FEW = [_part(n, 80) for n in range(6)]
 SHORT = [_part(0, 3), _part(5, 1)]
 
 
@@ -26,6 +27,7 @@ SHORT = [_part(0, 3), _part(5, 1)]
         ("more than a batch", [_part(3, BATCH + 1)], PLENTY, BATCH, [3], False),
         ("long ones for me, the others for others", EIGHT, PLENTY, BATCH, [0, 1, 2, 3], True),
         ("the longest ones", [_part(n, 200 + n) for n in range(6)], 99, BATCH, [2, 3, 4, 5], True),
+        ("few, though in many", FEW, PLENTY, 9, [0, 1, 2, 3, 4, 5], False),
         ("batches were slow lately", SHORT, PLENTY, BATCH // 4, [0, 5], False),
         ("a channel is nearly full", SHORT, 4, BATCH, [0, 5], False),
         ("a lease was in vain", [_part(0, 9), _part(1, 1, attempts=1)], 99, 99, [1], False),

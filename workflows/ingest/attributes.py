@@ -31,6 +31,11 @@ _EXTENSION = re.compile(r"[a-z0-9]{1,20}\Z")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)\Z")
 
 
+def is_text(value: Any) -> bool:
+    """Whether it will do for an attribute that is text: `wrong_text` says what is wrong."""
+    return type(value) is str and 0 < len(value) <= _TEXT_LENGTH and "\x00" not in value
+
+
 def wrong_text(name: str, value: Any, empty: bool = False) -> Problem | None:
     """What is wrong with an attribute that is text."""
     if not isinstance(value, str):

@@ -13,7 +13,7 @@ import msgspec
 from workflows.storage.cursors import Unread
 
 BATCH = 500  # events a commit
-_MOST_LEASED = 4  # partitions: the others are for other workers
+_MOST_LEASED = 4  # partitions of a long backlog: the others are for other workers
 
 
 WORTH_AHEAD = 16  # events, or calls
@@ -91,8 +91,9 @@ def _act(parts: Sequence[Unread], most: int) -> Take | Lease:
 
 
 def lease(parts: Sequence[Unread], *, acting: bool = False) -> Lease:
-    """Of these partitions, the ones with the longest backlogs."""
-    longest = sorted(parts, key=lambda part: part.position - part.end)[:_MOST_LEASED]
+    """All of these partitions; of a backlog that is worth a second worker, the longest."""
+    most = _MOST_LEASED if _count(parts) > BATCH else len(parts)
+    longest = sorted(parts, key=lambda part: part.position - part.end)[:most]
     return Lease(sorted(part.partition for part in longest), len(longest) < len(parts), acting)
 
 

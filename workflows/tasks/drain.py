@@ -43,13 +43,18 @@ sizes = batches.Sizes()
 def drain_slice(subscription_id: int) -> bool:
     """Work on the backlog for about a slice; whether there may be some left.
 
-    While this works nobody needs to nudge. What came in after the last look, but before nudges got
-    through again, it has to look for itself.
+    While this works nobody needs to nudge, and no other worker comes to the same few events. What
+    came in after the last look, but before nudges got through again, it has to look for itself;
+    unless somebody has been nudged just then, whose affair it is.
     """
     end = time.monotonic() + SLICE_SECONDS
-    is_left = _drain(subscription_id, end)
-    nudge.clear(subscription_id)
-    return is_left or _drain(subscription_id, end)
+    while True:
+        is_left = _drain(subscription_id, end)
+        nudge.clear(subscription_id)
+        if is_left or cursors.unread(subscription_id, owner()) is None:
+            return is_left
+        if not nudge.claim(subscription_id):
+            return False
 
 
 def _drain(subscription_id: int, end: float) -> bool:

@@ -36,19 +36,36 @@ def key_of(subscription_id: int) -> str:
     return f"eventflow:nudge:{subscription_id}"
 
 
-def nudge(subscription_ids: Iterable[int]) -> None:
-    """Ask for a drain of each. Never raises: without Redis the sweep finds the lag later."""
+def nudge(subscription_ids: Iterable[int]) -> bool:
+    """Ask for a drain of each; whether one of them had to be asked for. Never raises: without Redis
+    the sweep finds the lag later."""
     global _away
+    asked = False
     for subscription_id in subscription_ids:
         try:
-            if connection().set(key_of(subscription_id), 1, nx=True, px=_KEY_MILLISECONDS):
+            if _set_key(subscription_id):
                 _ask_for(subscription_id)
+                asked = True
         except Exception as problem:  # redis and kombu raise many kinds; all mean "not now"
             if not _away:
                 log.warning("nudges can't be sent, the sweep will find the lag: %s", problem)
             _away = True
-            return
+            return asked
         _away = False
+    return asked
+
+
+def claim(subscription_id: int) -> bool:
+    """Take the place of a nudge: whether nobody has been nudged since `clear`, and nobody will be
+    until the next one. Without Redis nobody is."""
+    try:
+        return _set_key(subscription_id)
+    except redis.RedisError:
+        return True
+
+
+def _set_key(subscription_id: int) -> bool:
+    return bool(connection().set(key_of(subscription_id), 1, nx=True, px=_KEY_MILLISECONDS))
 
 
 def _ask_for(subscription_id: int) -> None:
@@ -66,7 +83,7 @@ def _ask_for(subscription_id: int) -> None:
 
 
 def clear(subscription_id: int) -> None:
-    """Let new nudges through. A drain does this before its first read."""
+    """Let new nudges through. A drain does this before its last look."""
     try:
         connection().delete(key_of(subscription_id))
     except redis.RedisError as problem:

@@ -12,7 +12,9 @@ from workflows.tasks.nudge import nudge
 
 log = logging.getLogger(__name__)
 _READERS_SECONDS = 1.0
-_REST_SECONDS = 0.003  # between two rounds of nudges: a drain that runs needs none
+# Between two rounds of nudges: each takes the interpreter from requests. Longer where a drain runs
+# already, which looks for itself.
+_REST_SECONDS, _RUNNING_SECONDS = 0.003, 0.012
 
 
 class Nudger:
@@ -36,12 +38,14 @@ class Nudger:
                 while not self._wanted:
                     self._wake.wait()
                 wanted, self._wanted = self._wanted, set()
+            rest = _REST_SECONDS
             try:
-                nudge(self._readers_of(wanted))
+                if not nudge(self._readers_of(wanted)):
+                    rest = _RUNNING_SECONDS
             except Exception:
                 log.exception("readers not nudged, the sweep will find the lag")
                 connection.close()
-            time.sleep(_REST_SECONDS)
+            time.sleep(rest)
 
     def _readers_of(self, channel_ids: set[int]) -> set[int]:
         now = time.monotonic()

@@ -14,6 +14,8 @@ from workflows.management.claim import claim_home
 from workflows.management.installation import Installation, Options
 from workflows.management.refusal import Refusal
 
+WORKERS = min(2, os.cpu_count() or 1)  # the second is for what one can't keep up with (ADR 26)
+
 
 class Command(BaseCommand):
     help = "Start Valkey, migrate, and run web, workers and timers until Ctrl-C."
@@ -23,7 +25,12 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=settings.PORT)
         parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
         parser.add_argument("--home", type=Path, default=settings.EVENTFLOW_HOME)
-        parser.add_argument("--workers", type=int, default=1)
+        parser.add_argument(
+            "--workers",
+            type=int,
+            default=WORKERS,
+            help="worker processes; where there is little to do one does it",
+        )
         parser.add_argument("--no-demo", action="store_true", help="no demo workspace")
         parser.add_argument("--first-step", type=int, default=1, help=argparse.SUPPRESS)
         parser.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)
