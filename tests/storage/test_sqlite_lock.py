@@ -86,16 +86,26 @@ def test_a_forked_child_does_not_share_its_parents_turn(tmp_path: Path) -> None:
     process.join(10)
 
 
-def test_who_wont_wait_gets_the_turn_only_if_it_is_free(tmp_path: Path) -> None:
+def test_who_wont_wait_long_gets_the_turn_only_if_it_is_free(tmp_path: Path) -> None:
     one, other = WriteLock(str(tmp_path / "lock")), WriteLock(str(tmp_path / "lock"))
-    assert one.acquire_at_once()
-    assert not one.acquire_at_once(), "another thread has it"
-    assert not other.acquire_at_once(), "another process has it"
+    assert one.acquire_soon(0.0)
+    assert not one.acquire_soon(20.0), "another thread has it: not waited for at all"
+    assert not other.acquire_soon(0.0), "another process has it"
     one.release()
-    assert other.acquire_at_once()
+    assert other.acquire_soon(0.0)
     other.release()
-    assert one.acquire_at_once()
+    assert one.acquire_soon(0.0)
     one.release()
+
+
+def test_who_waits_a_little_gets_the_turn_that_another_process_gives_back(tmp_path: Path) -> None:
+    one, other = WriteLock(str(tmp_path / "lock")), WriteLock(str(tmp_path / "lock"))
+    assert one.acquire_soon(0.0)
+    giving_back = threading.Timer(0.02, one.release)
+    giving_back.start()
+    assert other.acquire_soon(20.0)
+    other.release()
+    giving_back.join()
 
 
 def _asks(query: str, out: list[object]) -> None:

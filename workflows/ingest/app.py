@@ -55,7 +55,7 @@ class Doors:
         path = scope["path"]
         if scope["method"] != "POST" or not (path == _EVENTS or _TRIGGER.match(path)):
             return False
-        return any(name == b"authorization" for name, _ in scope["headers"])
+        return header_of(scope, b"authorization") is not None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -128,6 +128,14 @@ async def read_body(headers: dict[str, str], receive: Receive) -> bytes:
     if too_large:
         raise Problem(413, f"At most {BODY_BYTES} bytes are taken in one request.")
     return b"".join(parts)
+
+
+def header_of(scope: Scope, name: bytes) -> bytes | None:
+    """The first of a request's headers of this (lower-case) name."""
+    for one, value in scope["headers"]:
+        if one == name:
+            return bytes(value)
+    return None
 
 
 def headers_of(scope: Scope) -> dict[str, str]:

@@ -27,6 +27,7 @@ ATTRIBUTES = frozenset(
     )
 )
 STRINGS = ("subject", "datacontenttype", "dataschema", "partitionkey", "traceparent")
+OPTIONAL = frozenset(STRINGS)
 _EXTENSION = re.compile(r"[a-z0-9]{1,20}\Z")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)\Z")
 
@@ -84,19 +85,17 @@ def is_base64(value: str) -> bool:
     return True
 
 
-def is_shallow(value: Any) -> bool:
-    """Whether nothing in it is nested deeper than the limit. Doesn't recurse."""
-    level = [value] if isinstance(value, dict | list) else []
-    for _ in range(MOST_DEPTH):
-        if not level:
-            return True
-        level = [
-            item
-            for one in level
-            for item in (one.values() if type(one) is dict else one)
-            if type(item) is dict or type(item) is list
-        ]
-    return not level
+def is_shallow(value: Any, most: int = MOST_DEPTH) -> bool:
+    """Whether nothing in it is nested deeper than `most` levels."""
+    if type(value) is dict:
+        value = value.values()
+    elif type(value) is not list:
+        return True
+    for item in value:
+        kind = type(item)
+        if (kind is dict or kind is list) and (most <= 1 or not is_shallow(item, most - 1)):
+            return False
+    return True
 
 
 def kind_of(value: Any) -> str:

@@ -16,7 +16,7 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 
 from workflows.ingest.accepting import Response
-from workflows.ingest.app import Scope, fields_of, headers_of, refusal_of
+from workflows.ingest.app import Scope, fields_of, header_of, headers_of, refusal_of
 from workflows.ingest.cache import Cold
 from workflows.ingest.views import doors
 
@@ -46,10 +46,7 @@ def _is_short(cycle: RequestResponseCycle) -> bool:
     scope = cast(Scope, cycle.scope)
     if cycle.waiting_for_100_continue or not doors.wants_token(scope):
         return False
-    return any(name == b"content-length" and _is_small(value) for name, value in scope["headers"])
-
-
-def _is_small(length: bytes) -> bool:
+    length = header_of(scope, b"content-length") or b""
     return length.isdigit() and int(length) <= HIGH_WATER_LIMIT
 
 

@@ -19,9 +19,11 @@ from workflows.engine.causes import HOPS_HEADER, hops_of, trace_parent
 from workflows.ingest.attributes import (
     ATTRIBUTES,
     MOST_DEPTH,
+    OPTIONAL,
     STRINGS,
     is_base64,
     is_shallow,
+    is_text,
     is_time,
     kind_of,
     wrong_extension,
@@ -59,6 +61,10 @@ class Defaults:
     def time(self) -> str:
         stamp = datetime.fromtimestamp(self._moment, UTC).isoformat(timespec="milliseconds")
         return stamp.replace("+00:00", "Z")
+
+    def value_of(self, name: str) -> str:
+        """Of `id`, `source` or `type`; "" if there is none."""
+        return self.new_id() if name == "id" else str(getattr(self, name))
 
     def new_id(self) -> str:
         """Unique, and sorting by time: 48 bits of milliseconds, 80 random ones."""
@@ -174,12 +180,13 @@ def check_event(value: Any, defaults: Defaults, strict: bool = False) -> Read:
     event = _with_required(value, defaults)
     if isinstance(event, Problem):
         return event
-    for name in STRINGS:
-        given = value.get(name)
-        if given is not None:
-            if (wrong := wrong_text(name, given)) is not None:
-                return wrong
-            event[name] = given
+    if not OPTIONAL.isdisjoint(value):
+        for name in STRINGS:
+            given = value.get(name)
+            if given is not None:
+                if (wrong := wrong_text(name, given)) is not None:
+                    return wrong
+                event[name] = given
     if defaults.traceparent:
         event.setdefault("traceparent", defaults.traceparent)
     read = _with_data(event, value)
@@ -191,17 +198,13 @@ def check_event(value: Any, defaults: Defaults, strict: bool = False) -> Read:
 def _with_required(value: dict[str, Any], defaults: Defaults) -> Read:
     """What each event has, given or by default: specversion, id, source, type and time."""
     event: Body = {"specversion": "1.0"}
-    for name, default in (
-        ("id", None),
-        ("source", defaults.source),
-        ("type", defaults.type),
-    ):
+    for name in ("id", "source", "type"):
         given = value.get(name)
         if given is None:
-            given = defaults.new_id() if default is None else default
+            given = defaults.value_of(name)
             if not given:
                 return Problem(422, 'The event has no type: add "type": "OrderCreated", say.')
-        if (wrong := wrong_text(name, given)) is not None:
+        if not is_text(given) and (wrong := wrong_text(name, given)) is not None:
             return wrong
         event[name] = given
     moment = value.get("time")
@@ -214,12 +217,13 @@ def _with_required(value: dict[str, Any], defaults: Defaults) -> Read:
 
 
 def _with_data(event: Body, value: dict[str, Any]) -> Read:
-    for name, given in value.items():
-        if name in ATTRIBUTES:
-            continue
-        if (wrong := wrong_extension(name, given)) is not None:
-            return wrong
-        event[name] = given
+    if not value.keys() <= ATTRIBUTES:
+        for name, given in value.items():
+            if name in ATTRIBUTES:
+                continue
+            if (wrong := wrong_extension(name, given)) is not None:
+                return wrong
+            event[name] = given
     if "data_base64" in value:
         raw = value["data_base64"]
         if not isinstance(raw, str) or not is_base64(raw):

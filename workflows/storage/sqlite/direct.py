@@ -1,8 +1,8 @@
-"""How does a thread write that must not wait, the one of an event loop? On a connection of its own,
-and only when nobody else is writing.
+"""How does a thread write that must not wait long, the one of an event loop? On a connection of its
+own, and only when nobody else of its process is writing, and no other process for much longer.
 
 Django's connections refuse to work where an event loop runs, for good reasons: they wait for
-locks. This one never does. It knows SQLite's own marks only (`?`).
+locks. This one hardly does. It knows SQLite's own marks only (`?`).
 """
 
 import sqlite3
@@ -11,6 +11,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from workflows.storage.sqlite.lock import write_lock
+
+# For another process's commit. To hand the work over to a thread takes longer: at each statement it
+# gives the interpreter away, and gets it back when the others of its process let go of it.
+_PATIENCE_SECONDS = 0.004
 
 
 class Direct:
@@ -27,7 +31,7 @@ class Direct:
     def transaction(self) -> Iterator[sqlite3.Connection | None]:
         """A write transaction; None if somebody else is writing. Raises `sqlite3.Error`; then, or
         when something is raised within, nothing of it is written."""
-        if not self._lock.acquire_at_once():
+        if not self._lock.acquire_soon(_PATIENCE_SECONDS):
             yield None
             return
         try:

@@ -11,6 +11,8 @@ import threading
 import time
 from collections import deque
 
+_TRY_SECONDS = 0.0001
+
 
 class WriteLock:
     """One per database file and process. Not re-entrant: a transaction takes it once."""
@@ -45,21 +47,33 @@ class WriteLock:
             raise
         self.waits.append(time.monotonic() - begun)
 
-    def acquire_at_once(self) -> bool:
-        """Take the turn if nobody has it and nobody waits for it; whether that was so."""
+    def acquire_soon(self, seconds: float) -> bool:
+        """Take the turn if nobody here has it or waits for it, and no other process does after this
+        time; whether that was so."""
         self._after_fork()
         with self._mutex:
             if self._held or self._queue:
                 return False
             self._held = True
         try:
-            fcntl.flock(self._opened(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BaseException as problem:
+            is_mine = self._try_for(seconds)
+        except BaseException:
             self._next()
-            if isinstance(problem, BlockingIOError):  # another process has it
-                return False
             raise
-        return True
+        if not is_mine:
+            self._next()
+        return is_mine
+
+    def _try_for(self, seconds: float) -> bool:
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                fcntl.flock(self._opened(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return True
+            except BlockingIOError:  # another process has it
+                if time.monotonic() >= end:
+                    return False
+            time.sleep(_TRY_SECONDS)
 
     def _opened(self) -> int:
         if self._descriptor is None:
