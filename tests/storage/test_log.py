@@ -3,8 +3,11 @@
 import threading
 import time
 from collections.abc import Callable
+from importlib import import_module
+from types import SimpleNamespace
 
 import pytest
+from django.apps import apps
 from django.db import connection, transaction
 
 from tests import make
@@ -102,6 +105,35 @@ def test_a_repeat_is_recognised_after_its_event_was_pruned() -> None:
 
 def test_a_source_and_an_id_that_join_alike_are_told_apart() -> None:
     assert log.digest_of("a", "bc") != log.digest_of("ab", "c")
+
+
+def test_names_of_ids_that_are_made_one_after_another_lie_side_by_side() -> None:
+    ids = [f"01932f6e-{n:04x}-7abc-8def-0123456789ab" for n in range(50)]
+    names = [log.digest_of("/orders", one) for one in ids]
+    assert names == sorted(names)
+    long = ["x" * 255, "x" * 254 + "y"]
+    assert len({log.digest_of("/orders", one) for one in long}) == 2, "told apart all the same"
+    assert {len(log.digest_of("/orders", one)) for one in [*ids, *long]} == {36}
+
+
+def test_events_that_were_stored_under_their_old_names_are_recognised_after_the_update(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    migration = import_module("workflows.migrations.0014_sorted_names")
+    channel = _channel()
+    stored = _append(channel, *(f"e-{n}" for n in range(5)))
+    _append(channel, "gone")
+    Event.objects.filter(event_id="gone").delete()
+    for (digest,) in Seen.objects.values_list("digest"):
+        event_id = bytes(digest)[:-12].decode()
+        old, new = migration.names_of(make.event(event_id)["source"], event_id)
+        assert Seen.objects.filter(digest=new).update(digest=old) == 1
+    monkeypatch.setattr(migration, "BATCH", 2)
+    for _ in ("at once", "begun anew after a crash"):
+        migration.rename(apps, SimpleNamespace(connection=connection))
+    again = _append(channel, *(f"e-{n}" for n in range(5)))
+    assert again == [one._replace(duplicate=True) for one in stored]
+    assert not _append(channel, "gone")[0].duplicate, "without its event it keeps its old name"
 
 
 def _together(jobs: list[Callable[[], None]]) -> None:

@@ -69,7 +69,7 @@ class Seen(models.Model):
 
     pk = models.CompositePrimaryKey("channel", "digest")
     channel = hot_key(Channel)
-    digest = models.BinaryField(max_length=16)
+    digest = models.BinaryField(max_length=36)
     partition = models.PositiveSmallIntegerField()
     offset = models.BigIntegerField()
     expires_at = models.FloatField()

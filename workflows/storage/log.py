@@ -19,6 +19,7 @@ from workflows.storage.heads import Partition
 from workflows.storage.postgres import newevents
 
 _CHUNK = 400  # values in one IN list
+_SORTED_BYTES = 24  # of an id
 
 
 class Incoming(msgspec.Struct, frozen=True):
@@ -45,9 +46,14 @@ class Position(NamedTuple):
 
 
 def digest_of(source: str, event_id: str) -> bytes:
-    """16 bytes that stand for (source, id); the length prefix keeps "a","bc" from "ab","c"."""
+    """Up to 36 bytes that stand for (source, id): how the id begins, then a hash of both.
+
+    Ids that are made one after another mostly begin alike (numbers, UUIDv7, ULID, our own), so
+    those that come in together lie together in the index: a commit writes one page of it, not one
+    for each event (ADR 27). The length prefix keeps "a","bc" from "ab","c".
+    """
     text = f"{len(source)}:{source}{event_id}".encode()
-    return hashlib.blake2b(text, digest_size=16).digest()
+    return event_id.encode()[:_SORTED_BYTES] + hashlib.blake2b(text, digest_size=12).digest()
 
 
 def partition_of(key: str, partitions: int) -> int:
