@@ -91,6 +91,7 @@ AHEAD = 40
     [
         ("a short one isn't worth a lease", SHORT, {0: 3, 5: 1}),
         ("a long one needs a lease", [_part(3, 60)], Lease([3], acting=True)),
+        ("others are asked for half", FEW, Lease([0, 1, 2, 3], leaves_some=True, acting=True)),
         ("under it all it may", [_acting(3, 60), _acting(4, 60)], {3: 20, 4: 20}),
         ("a lease of another kind won't do", [_mine(3, 60)], Lease([3], acting=True)),
         ("one that ends soon won't do", [_acting(3, 60, 4.0)], Lease([3], acting=True)),

@@ -91,8 +91,9 @@ def _act(parts: Sequence[Unread], most: int) -> Take | Lease:
 
 
 def lease(parts: Sequence[Unread], *, acting: bool = False) -> Lease:
-    """All of these partitions; of a backlog that is worth a second worker, the longest."""
-    most = _MOST_LEASED if _count(parts) > BATCH else len(parts)
+    """All of these partitions; the longest of a backlog that is worth a second worker, as it is
+    where calls are waited for."""
+    most = _MOST_LEASED if acting or _count(parts) > BATCH else len(parts)
     longest = sorted(parts, key=lambda part: part.position - part.end)[:most]
     return Lease(sorted(part.partition for part in longest), len(longest) < len(parts), acting)
 
