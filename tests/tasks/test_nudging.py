@@ -7,7 +7,8 @@ import pytest
 from tests import make
 from workflows.models import Flow, Subscription
 from workflows.storage import cursors
-from workflows.tasks import nudge
+from workflows.storage.plans import PlanMissing
+from workflows.tasks import drain, nudge
 from workflows.tasks.drain import drain_slice
 
 
@@ -67,3 +68,16 @@ def test_nobody_is_asked_twice_until_a_drain_lets_nudges_through_again(flow: Flo
     assert drain_slice(subscription_id) is False
     assert nudge.claim(subscription_id)
     assert not nudge.nudge([subscription_id])
+
+
+def test_a_drain_that_can_take_nothing_ends_and_leaves_the_rest_to_the_sweep(
+    flow: Flow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(version_id: int) -> None:
+        raise PlanMissing(f"version {version_id}")
+
+    make.append(flow, [make.event("one")])
+    monkeypatch.setattr(drain, "load_plan", missing)
+    assert drain_slice(_subscription_id(flow)) is False
+    assert cursors.lagging() == [_subscription_id(flow)]
+    assert nudge.claim(_subscription_id(flow)), "the sweep's nudge gets through"

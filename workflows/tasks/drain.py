@@ -8,6 +8,7 @@ Effects are performed after that commit, by the process's performer.
 import contextlib
 import logging
 import time
+from enum import Enum, auto
 
 from django.db import DatabaseError, OperationalError
 
@@ -48,34 +49,41 @@ def drain_slice(subscription_id: int) -> bool:
     unless somebody has been nudged just then, whose affair it is.
     """
     end = time.monotonic() + SLICE_SECONDS
-    while True:
-        is_left = _drain(subscription_id, end)
+    while (found := _drain(subscription_id, end)) is Rest.NONE:
         nudge.clear(subscription_id)
-        if is_left or cursors.unread(subscription_id, owner()) is None:
-            return is_left
-        if not nudge.claim(subscription_id):
+        if cursors.unread(subscription_id, owner()) is None or not nudge.claim(subscription_id):
             return False
+    nudge.clear(subscription_id)
+    return found is Rest.SOME
 
 
-def _drain(subscription_id: int, end: float) -> bool:
+class Rest(Enum):
+    """What a drain leaves behind."""
+
+    NONE = auto()
+    SOME = auto()  # perhaps
+    STUCK = auto()  # can't be taken now: the sweep asks again
+
+
+def _drain(subscription_id: int, end: float) -> Rest:
     """Take batch after batch, until nothing is left or `end` (monotonic) has passed."""
     try:
         return _work_off(subscription_id, end)
     except PlanMissing as missing:
         logger.error("subscription %s can't be read, its events wait: %s", subscription_id, missing)
-        return False
+        return Rest.STUCK
     except (Fenced, Overfull) as fenced:
         sizes.shrink(subscription_id)
         cursors.release(subscription_id, owner())  # whoever comes next may take the rest
         logger.info("drain of %s gave way: %s", subscription_id, fenced)
-        return True
+        return Rest.SOME
     except OperationalError:  # the database's trouble isn't held against the events
         with contextlib.suppress(DatabaseError):
             cursors.release(subscription_id, owner())
         raise
 
 
-def _work_off(subscription_id: int, end: float) -> bool:
+def _work_off(subscription_id: int, end: float) -> Rest:
     looks = 0  # to come, in which a busy subscription may have something again
     holds = False  # leases
     patient_until = time.monotonic() + PATIENCE_SECONDS  # while quick calls are under way
@@ -86,7 +94,7 @@ def _work_off(subscription_id: int, end: float) -> bool:
             if not looks:
                 if holds:  # it was paused meanwhile
                     cursors.release(subscription_id, owner())
-                return False
+                return Rest.NONE
             looks -= 1
             time.sleep(_PAUSE_SECONDS)
             continue
@@ -99,7 +107,7 @@ def _work_off(subscription_id: int, end: float) -> bool:
                 time.sleep(_SOON_SECONDS)
             case Wait():
                 cursors.release(subscription_id, owner())
-                return False  # the sweep asks again
+                return Rest.STUCK
             case Lease() as wanted:
                 _lease(subscription_id, wanted)
                 holds = True
@@ -111,7 +119,7 @@ def _work_off(subscription_id: int, end: float) -> bool:
                 patient_until = time.monotonic() + PATIENCE_SECONDS
                 if time.monotonic() > end:
                     cursors.release(subscription_id, owner())
-                    return True
+                    return Rest.SOME
 
 
 def _ahead(reader: Reader, plan: Plan, is_impatient: bool) -> int:
