@@ -2,7 +2,7 @@
 
 With no load nothing waits; under load the groups grow by themselves (group commit). A small group
 is committed in the event loop's own thread while that takes no longer than handing it over: nobody
-else writes, the disk is quick. All else is done by a thread.
+else writes, or not for long, and the disk is quick. All else is done by a thread.
 """
 
 import asyncio

@@ -78,8 +78,8 @@ def append(batch: Sequence[Incoming], now: float) -> list[Position]:
 
 
 def append_at_once(batch: Sequence[Incoming], now: float) -> list[Position] | None:
-    """`append` for a thread that must not wait. None, and nothing is stored, where it would have
-    to, or if some of the events were seen before."""
+    """`append` for a thread that must not wait long. None, and nothing is stored, where it would
+    have to, or if some of the events were seen before."""
     try:
         with sql.write_at_once() as is_begun:
             return _append_fresh(batch, now) if is_begun else None

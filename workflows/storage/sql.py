@@ -215,9 +215,9 @@ def write_one() -> AbstractContextManager[Any]:
 
 @contextmanager
 def write_at_once() -> Iterator[bool]:
-    """`write` for a thread that must not wait, such as an event loop's; whether it has begun. It
-    hasn't if somebody else is writing, or on PostgreSQL, where each statement is waited for. Takes
-    what has SQLite's own marks only. Raises `sqlite3.Error`."""
+    """`write` for a thread that must not wait long, such as an event loop's; whether it has begun.
+    It hasn't if somebody else goes on writing, or on PostgreSQL, where each statement is waited
+    for. Takes what has SQLite's own marks only. Raises `sqlite3.Error`."""
     if is_postgres():
         yield False
         return
