@@ -29,8 +29,8 @@ class Direct:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection | None]:
-        """A write transaction; None if somebody else goes on writing. Raises `sqlite3.Error`; then, or
-        when something is raised within, nothing of it is written."""
+        """A write transaction; None if somebody else goes on writing. Raises `sqlite3.Error`; then,
+        or when something is raised within, nothing of it is written."""
         if not self._lock.acquire_soon(_PATIENCE_SECONDS):
             yield None
             return
