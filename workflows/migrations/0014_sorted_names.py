@@ -20,17 +20,14 @@ def names_of(source: str, event_id: str) -> tuple[bytes, bytes]:
 
 
 def rename(apps: Any, schema_editor: Any) -> None:
-    event, last = apps.get_model("workflows", "Event"), (0, 0, -1)
+    events, last = apps.get_model("workflows", "Event").objects, (0, 0, -1)
     while True:
         with transaction.atomic(), schema_editor.connection.cursor() as cursor:
-            rows = list(
-                event.objects.filter(pk__gt=last)
-                .order_by("pk")
-                .values_list("pk", "event_id", "body")[:BATCH]
-            )
+            rows = list(events.filter(pk__gt=last).order_by("pk").values_list("pk", "body")[:BATCH])
             changes = []
-            for (channel_id, _, _), event_id, body in rows:
-                before, after = names_of(orjson.loads(bytes(body))["source"], event_id)
+            for (channel_id, _, _), body in rows:
+                event = orjson.loads(bytes(body))
+                before, after = names_of(event["source"], event["id"])
                 changes.append((after, channel_id, before))
             cursor.executemany(
                 "UPDATE workflows_seen SET digest = %s WHERE channel_id = %s AND digest = %s",
