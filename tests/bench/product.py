@@ -76,6 +76,11 @@ class Product:
         return f"http://127.0.0.1:{self._port}"
 
     @property
+    def first_password(self) -> str:
+        """Of the first login, as long as nobody has changed it."""
+        return (self._home / "first_login").read_text().strip()
+
+    @property
     def authorization(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self._token}"}
 
