@@ -50,7 +50,7 @@ def _is_told(part: FlowCommit) -> bool:
 
 
 def _commit_flow(part: FlowCommit, owner: str) -> Committed:
-    _move_cursors(part)
+    cursors.move(part.subscription_id, part.cursors)
     settled = parked.end(EFFECTS, part.flow_id, owner, part.settled, part.retries)
     gates.leave(part.flow_id, part.slots)
     released = parked.end(HELD, part.flow_id, owner, part.released)
@@ -77,32 +77,6 @@ def _commit_flow(part: FlowCommit, owner: str) -> Committed:
     _write_state(part)
     _write_answers(part)
     return Committed(first + wanted - 1, first_effect, freed)
-
-
-def _move_cursors(part: FlowCommit) -> None:
-    moved = sql.update_many(
-        "workflows_cursor",
-        "position = v.there, attempts = 0,"
-        " lease_until = CASE WHEN v.seconds > 0 AND owner <> ''"
-        f" THEN {sql.now_sql()} + v.seconds ELSE 0 END",
-        "s, p, e, here, there, seconds",
-        'subscription_id = v.s AND "partition" = v.p AND epoch = v.e AND position = v.here'
-        ' RETURNING "partition"',
-        [
-            (
-                part.subscription_id,
-                move.partition,
-                move.epoch,
-                move.begin,
-                move.position,
-                move.lease_seconds,
-            )
-            for move in part.cursors
-        ],
-    )
-    if len(moved) < len(part.cursors):
-        lost = {move.partition for move in part.cursors} - {partition for (partition,) in moved}
-        raise Fenced(f"partitions {sorted(lost)} were read by somebody else meanwhile")
 
 
 def _advance_clock(flow_id: int, wanted: int) -> int:

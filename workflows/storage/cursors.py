@@ -7,6 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from workflows.storage import sql
+from workflows.storage.parts import CursorMove, Fenced
 
 
 class Reader(msgspec.Struct, frozen=True):
@@ -91,12 +92,13 @@ def lease(
     """
     now = sql.now_sql()
     marks = ", ".join(["%s"] * len(partitions))
-    return sql.execute(
-        f"UPDATE workflows_cursor SET owner = %s, epoch = epoch + 1, lease_until = {now} + %s,"
-        f" attempts = {_attempts()}, is_acting = %s"
-        f' WHERE subscription_id = %s AND "partition" IN ({marks})'
+    return _update(
+        f"owner = %s, epoch = epoch + 1, lease_until = {now} + %s,"
+        f" attempts = {_attempts()}, is_acting = %s",
+        (owner, seconds, acting),
+        f'subscription_id = %s AND "partition" IN ({marks})'
         f" AND (lease_until < {now} OR owner = %s)",
-        (owner, seconds, acting, subscription_id, *partitions, owner),
+        (subscription_id, *partitions, owner),
     )
 
 
@@ -106,6 +108,11 @@ def fence(subscription_ids: Sequence[int]) -> None:
     if not subscription_ids:
         return
     marks = ", ".join(["%s"] * len(subscription_ids))
+    if sql.is_postgres():  # all of them: the caller may change those that act, too
+        sql.fetch(
+            f"SELECT 1 FROM workflows_cursor WHERE subscription_id IN ({marks}){_LOCKING}",
+            list(subscription_ids),
+        )
     sql.execute(
         "UPDATE workflows_cursor SET epoch = epoch + 1, lease_until = 0"
         f" WHERE subscription_id IN ({marks})"
@@ -116,11 +123,56 @@ def fence(subscription_ids: Sequence[int]) -> None:
 
 def release(subscription_id: int, owner: str) -> None:
     """Give back what `owner` still holds."""
-    sql.execute(
-        "UPDATE workflows_cursor SET lease_until = 0, owner = ''"
-        " WHERE subscription_id = %s AND owner = %s",
+    _update(
+        "lease_until = 0, owner = ''",
+        (),
+        "subscription_id = %s AND owner = %s",
         (subscription_id, owner),
     )
+
+
+def move(subscription_id: int, moves: Sequence[CursorMove]) -> None:
+    """Go on behind what was read. Raises `Fenced` if somebody else has done so meanwhile. Part of
+    the caller's transaction."""
+    changes = (
+        "position = v.there, attempts = 0,"
+        " lease_until = CASE WHEN v.seconds > 0 AND owner <> ''"
+        f" THEN {sql.now_sql()} + v.seconds ELSE 0 END"
+    )
+    match = 'k.subscription_id = v.s AND k."partition" = v.p AND epoch = v.e AND position = v.here'
+    table = "UPDATE workflows_cursor AS k SET"
+    told = 'RETURNING "partition"'
+    query = f"{table} {changes} FROM v WHERE {match} {told}"
+    if sql.is_postgres():
+        query = (
+            ', locked AS (SELECT c.subscription_id AS s, c."partition" AS p FROM workflows_cursor c'
+            ' JOIN v ON c.subscription_id = v.s AND c."partition" = v.p'
+            ' ORDER BY c.subscription_id, c."partition" FOR UPDATE OF c)'
+            f" {table} {changes} FROM v, locked WHERE {match}"
+            f" AND locked.s = v.s AND locked.p = v.p {told}"
+        )
+    rows = [
+        (subscription_id, one.partition, one.epoch, one.begin, one.position, one.lease_seconds)
+        for one in moves
+    ]
+    moved = sql.find_many(query, "s, p, e, here, there, seconds", rows)
+    if len(moved) < len(moves):
+        lost = {one.partition for one in moves} - {partition for (partition,) in moved}
+        raise Fenced(f"partitions {sorted(lost)} were read by somebody else meanwhile")
+
+
+# PostgreSQL's UPDATE takes its locks in any order, and any order deadlocks. So everybody locks
+# cursors in theirs first.
+_LOCKING = ' ORDER BY subscription_id, "partition" FOR UPDATE'
+
+
+def _update(changes: str, values: Sequence[object], where: str, params: Sequence[object]) -> int:
+    """Change the cursors that are so; how many they were."""
+    if sql.is_postgres():
+        among = f'SELECT subscription_id, "partition" FROM workflows_cursor WHERE {where}{_LOCKING}'
+        where = f'{where} AND (subscription_id, "partition") IN ({among})'
+        params = (*params, *params)
+    return sql.execute(f"UPDATE workflows_cursor SET {changes} WHERE {where}", (*values, *params))
 
 
 def _attempts(of: str = "") -> str:
